@@ -1,0 +1,289 @@
+"""site.toml -> one frozen settings object per room; no room knows that file.
+
+With ``site_model.py`` (its shape) and ``site_faults.py`` this is the only importer of pydantic.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from agent import site_checks, site_model, site_toml
+from agent.core.incident import Severity
+from agent.core.polygon import polygon
+from agent.detect.settings import DetectSettings
+from agent.evidence.settings import EvidenceSettings
+from agent.page.settings import PageSettings, ShownCamera
+from agent.rules.settings import DEFAULTS, RulebookSettings, RuleSettings, ZoneSettings
+from agent.site_faults import ConfigErrors, Fault, from_pydantic, tell
+from agent.site_values import is_loopback, parse_window, read_secret
+from agent.store.settings import StoreSettings
+from agent.track.settings import TrackSettings
+from agent.uplink.settings import TlsSettings, UplinkSettings
+from agent.video.settings import FFMPEG_ENVIRONMENT, CameraSettings
+from agent.watch.settings import WatchSettings
+
+_PLAIN_PORT, _TLS_PORT = 1883, 8883  # IANA: mqtt, secure-mqtt
+
+
+@dataclass(frozen=True)
+class Site:
+    """One box as configured, ready for its programs.
+
+    Attributes:
+        path: the file it came from.
+        box: id.
+        area: id of the unit HQ is.
+        name: what people call the box.
+        timezone: IANA name.
+        state_dir: what must survive.
+        runtime_dir: what must only be fresh.
+        store, detect, track, evidence, uplink, page: as the rooms say.
+        cameras: in the order of the file.
+        rulebooks: one a camera, same order.
+        hash: 16 hex digits of the effective configuration, defaults included; comments and order do not count.
+        warnings: what deserves a look, one line each; logged at every start.
+    """
+
+    path: Path
+    box: str
+    area: str
+    name: str
+    timezone: str
+    state_dir: Path
+    runtime_dir: Path
+    store: StoreSettings
+    cameras: tuple[CameraSettings, ...]
+    detect: DetectSettings
+    track: TrackSettings
+    rulebooks: tuple[RulebookSettings, ...]
+    evidence: EvidenceSettings
+    uplink: UplinkSettings
+    page: PageSettings
+    hash: str
+    warnings: tuple[str, ...]
+
+    @property
+    def watch(self) -> WatchSettings:
+        """What the watch program is told."""
+        return WatchSettings(
+            cameras=self.cameras,
+            detect=self.detect,
+            track=self.track,
+            rulebooks=self.rulebooks,
+            evidence=self.evidence,
+            store=self.store,
+            runtime_dir=self.runtime_dir,
+            config_hash=self.hash,
+            version=self.uplink.version,
+        )
+
+
+def version() -> str:
+    """Give the version of this software; ``0+source`` where it runs from a folder that was never installed."""
+    try:
+        return importlib.metadata.version("commune-agent")
+    except importlib.metadata.PackageNotFoundError:
+        return "0+source"
+
+
+def prepare_decoder() -> None:
+    """Tell OpenCV's video reader what only the environment can tell it; what stands there already stays."""
+    for name, value in FFMPEG_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+def load(path: Path) -> Site:
+    """Read and check a site.toml, and the secrets it names.
+
+    Raises:
+        ConfigErrors: it cannot be used; the error tells every fault found in one pass.
+    """
+    document = _read(path)
+    folder = path.resolve().parent
+    try:
+        shape = site_model.SiteFile.model_validate(document.values)
+        findings = []
+    except ValidationError as error:
+        findings = from_pydantic(error)
+    findings.extend(site_checks.faults(document.values, folder))
+    if findings:
+        faults = (tell(finding, document, str(path)) for finding in findings)
+        raise ConfigErrors(tuple(sorted(faults, key=lambda fault: fault.line)))
+    warnings = tuple(str(tell(found, document, str(path))) for found in site_checks.warnings(document.values))
+    return _Build(shape, folder).site(path, warnings)
+
+
+def _read(path: Path) -> site_toml.Document:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise _unreadable(path, "is not there", "make one with: commune-agent init") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise _unreadable(path, "is not UTF-8 text", "save it as UTF-8", line) from error
+    except OSError as error:
+        raise _unreadable(path, f"cannot be read ({error.strerror})", "name a file that this user may read") from error
+    try:
+        return site_toml.parse(text.replace("\r\n", "\n"))
+    except site_toml.Broken as error:
+        raise _unreadable(path, f"is no TOML: {error.problem}", error.hint, error.line) from error
+
+
+def _unreadable(path: Path, problem: str, remedy: str, line: int = 0) -> ConfigErrors:
+    return ConfigErrors((Fault(str(path), line, "", problem, "", remedy),))
+
+
+class _Build:
+    """Turns a checked file into settings; paths become absolute, defaults and secrets are filled in."""
+
+    def __init__(self, shape: site_model.SiteFile, folder: Path) -> None:
+        self._shape = shape
+        self._folder = folder
+        canonical = json.dumps(shape.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        self._hash = hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def site(self, path: Path, warnings: tuple[str, ...]) -> Site:
+        shape = self._shape
+        state_dir = self._path(shape.box.state_dir)
+        return Site(
+            path=path.resolve(),
+            box=shape.box.id,
+            area=shape.box.area,
+            name=shape.box.name,
+            timezone=shape.box.timezone,
+            state_dir=state_dir,
+            runtime_dir=self._path(shape.box.runtime_dir),
+            store=StoreSettings(box=shape.box.id, state_dir=state_dir, **dict(shape.store)),
+            cameras=tuple(map(self._camera, shape.camera)),
+            detect=self._detect(state_dir),
+            track=TrackSettings(**dict(shape.tracker)),
+            rulebooks=tuple(map(self._rulebook, shape.camera)),
+            evidence=EvidenceSettings(**dict(shape.evidence)),
+            uplink=self._uplink(),
+            page=self._page(),
+            hash=self._hash,
+            warnings=warnings,
+        )
+
+    def _path(self, name: str) -> Path:
+        return self._folder / name
+
+    def _secret(self, name: str | None) -> str:
+        return read_secret(self._path(name)) if name else ""
+
+    def _detect(self, state_dir: Path) -> DetectSettings:
+        keys = self._shape.detector
+        return DetectSettings(
+            engine=keys.engine,
+            card=keys.card,
+            model=self._path(keys.model) if keys.model else None,
+            models_dir=self._path(keys.models_dir) if keys.models_dir else state_dir / "models",
+            threads=keys.threads,
+            min_score=keys.min_score,
+        )
+
+    def _camera(self, keys: site_model.Camera) -> CameraSettings:
+        return CameraSettings(
+            id=keys.id,
+            name=keys.name,
+            backend=keys.backend,
+            url=self._address(keys),
+            user=keys.user,
+            password=self._secret(keys.password_file),
+            fps=keys.fps,
+            pace=keys.pace,
+            loop=keys.loop,
+            open_timeout_s=keys.open_timeout_s,
+            read_timeout_s=keys.read_timeout_s,
+            masks=tuple(polygon(mask.polygon) for mask in keys.mask),
+        )
+
+    def _address(self, keys: site_model.Camera) -> str:
+        """Make a file's path absolute; a device may be a bare number, and a scene that ships a name without .toml."""
+        shipped = keys.backend == "rendered" and not keys.url.partition("?")[0].endswith(".toml")
+        return keys.url if "://" in keys.url or keys.url.isdigit() or shipped else str(self._path(keys.url))
+
+    def _rulebook(self, camera: site_model.Camera) -> RulebookSettings:
+        return RulebookSettings(
+            camera=camera.id,
+            zones=tuple(ZoneSettings(zone.id, zone.name, polygon(zone.polygon)) for zone in camera.zone),
+            rules=tuple(map(_rule, camera.rule)),
+            timezone=self._shape.box.timezone,
+        )
+
+    def _uplink(self) -> UplinkSettings:
+        keys = self._shape.uplink
+        files = keys.tls
+        tls = TlsSettings(self._path(files.ca), self._path(files.cert), self._path(files.key)) if files else None
+        return UplinkSettings(
+            box=self._shape.box.id,
+            area=self._shape.box.area,
+            host=keys.host,
+            port=keys.port or (_TLS_PORT if tls else _PLAIN_PORT),
+            tls=tls,
+            insecure=keys.insecure,
+            username=keys.username,
+            password=self._secret(keys.password_file),
+            delivery=keys.delivery,
+            heartbeat_s=keys.heartbeat_s,
+            config_hash=self._hash,
+            version=version(),
+        )
+
+    def _page(self) -> PageSettings:
+        keys = self._shape.page
+        uplink = self._shape.uplink
+        insecure = uplink.insecure and uplink.tls is None and not is_loopback(uplink.host)
+        return PageSettings(
+            host=keys.host,
+            port=keys.port,
+            password_file=self._path(keys.password_file) if keys.password_file else None,
+            hostnames=tuple(keys.hostnames),
+            language=keys.language,
+            box=self._shape.box.id,
+            box_name=self._shape.box.name,
+            area=self._shape.box.area,
+            cameras=tuple(map(_shown, self._shape.camera)),
+            timezone=self._shape.box.timezone,
+            warnings=("insecure_uplink",) if insecure else (),
+            idle_s=keys.idle_s,
+            session_s=keys.session_s,
+        )
+
+
+def _shown(camera: site_model.Camera) -> ShownCamera:
+    zones = {zone.id: zone.name for zone in camera.zone}
+    rules = [_rule(keys) for keys in camera.rule]
+    return ShownCamera(camera.id, camera.name, zones, {(rule.rule, rule.zone): rule.dwell_s for rule in rules})
+
+
+def _rule(keys: site_model.Rule) -> RuleSettings:
+    usual = DEFAULTS[keys.rule]
+    rule = RuleSettings(
+        rule=keys.rule,
+        zone=keys.zone,
+        dwell_s=usual.dwell_s,
+        end_confirm_s=usual.end_confirm_s,
+        reopen_within_s=usual.reopen_within_s,
+        cooldown_s=usual.cooldown_s,
+        occlusion_grace_s=usual.occlusion_grace_s,
+        min_box_px=usual.min_box_px,
+        min_score=usual.min_score,
+        labels=usual.labels,
+        schedule=tuple(map(parse_window, keys.schedule)),
+        severity=usual.severity,
+        armed=keys.armed,
+    )
+    written = keys.model_dump(exclude={"rule", "zone", "armed", "schedule"}, exclude_none=True)
+    if "labels" in written:
+        written["labels"] = frozenset(written["labels"])
+    if "severity" in written:
+        written["severity"] = Severity(written["severity"])
+    return replace(rule, **written)

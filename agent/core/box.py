@@ -1,0 +1,73 @@
+"""A rectangle in the picture: pure geometry on plain floats, no arrays."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+
+class Point(NamedTuple):
+    """A place in the picture, normalised to the full frame, 0..1, origin top left."""
+
+    x: float
+    y: float
+
+
+class Box(NamedTuple):
+    """A rectangle in the picture, normalised to the full frame, 0..1, origin top left."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+    @property
+    def width(self) -> float:
+        """Width as a share of the frame's width."""
+        return self.x2 - self.x1
+
+    @property
+    def height(self) -> float:
+        """Height as a share of the frame's height."""
+        return self.y2 - self.y1
+
+    @property
+    def area(self) -> float:
+        """Share of the frame covered."""
+        return max(0.0, self.width) * max(0.0, self.height)
+
+    @property
+    def diagonal(self) -> float:
+        """Length of the diagonal in normalised units."""
+        return math.hypot(self.width, self.height)
+
+    @property
+    def foot(self) -> Point:
+        """The anchor every zone rule uses: the middle of the lower edge."""
+        return Point((self.x1 + self.x2) / 2, self.y2)
+
+    @property
+    def centre(self) -> Point:
+        """The middle of the box."""
+        return Point((self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2)
+
+    def overlap(self, other: Box) -> float:
+        """Area shared with ``other``, as a share of the frame."""
+        width = min(self.x2, other.x2) - max(self.x1, other.x1)
+        height = min(self.y2, other.y2) - max(self.y1, other.y1)
+        return max(0.0, width) * max(0.0, height)
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union, 0..1."""
+        shared = self.overlap(other)
+        union = self.area + other.area - shared
+        return shared / union if union > 0 else 0.0
+
+    def covered_by(self, other: Box) -> float:
+        """Share of this box that ``other`` covers, 0..1."""
+        return self.overlap(other) / self.area if self.area > 0 else 0.0
+
+    def grown(self, share: float) -> Box:
+        """Give the box enlarged on every side by ``share`` of its own width and height, clipped to the frame."""
+        dx, dy = self.width * share, self.height * share
+        return Box(max(0.0, self.x1 - dx), max(0.0, self.y1 - dy), min(1.0, self.x2 + dx), min(1.0, self.y2 + dy))

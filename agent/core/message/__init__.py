@@ -1,0 +1,96 @@
+"""What travels between a box and HQ, for both ends: topics, payloads, their checks; stdlib only.
+
+Every decoder gives a checked value or raises Malformed with the reason. docs/ref/mqtt.md shows each payload.
+"""
+
+from agent.core.message.brokers import (
+    FORMAT_INVALID,
+    NO_SUBSCRIBER,
+    NOT_AUTHORIZED,
+    PACKET_TOO_LARGE,
+    TAKEN_OVER,
+    dial_problem,
+    is_loopback,
+    needs_a_person,
+    refusal,
+)
+from agent.core.message.control import (
+    Ack,
+    BoxState,
+    HqState,
+    LogState,
+    Report,
+    decode_ack,
+    decode_box_state,
+    decode_hq_state,
+    decode_report,
+    encode_ack,
+    encode_box_state,
+    encode_hq_state,
+    encode_report,
+)
+from agent.core.message.events import (
+    BATCH_BYTES,
+    BATCH_EVENTS,
+    Position,
+    Sealed,
+    decode_events,
+    encode_batch,
+    encode_event,
+    event_schema,
+    position_of,
+    read_body,
+)
+from agent.core.message.fields import STREAMS, Malformed
+from agent.core.message.images import ImageLabel, image_properties, read_image
+from agent.core.message.ranges import Range, above, merged, missing, reach
+from agent.core.message.topics import HQ_BOX, ROOT, Topic, parse_topic
+
+__all__ = [
+    "BATCH_BYTES",
+    "BATCH_EVENTS",
+    "FORMAT_INVALID",
+    "HQ_BOX",
+    "NOT_AUTHORIZED",
+    "NO_SUBSCRIBER",
+    "PACKET_TOO_LARGE",
+    "ROOT",
+    "STREAMS",
+    "TAKEN_OVER",
+    "Ack",
+    "BoxState",
+    "HqState",
+    "ImageLabel",
+    "LogState",
+    "Malformed",
+    "Position",
+    "Range",
+    "Report",
+    "Sealed",
+    "Topic",
+    "above",
+    "decode_ack",
+    "decode_box_state",
+    "decode_events",
+    "decode_hq_state",
+    "decode_report",
+    "dial_problem",
+    "encode_ack",
+    "encode_batch",
+    "encode_box_state",
+    "encode_event",
+    "encode_hq_state",
+    "encode_report",
+    "event_schema",
+    "image_properties",
+    "is_loopback",
+    "merged",
+    "missing",
+    "needs_a_person",
+    "parse_topic",
+    "position_of",
+    "reach",
+    "read_body",
+    "read_image",
+    "refusal",
+]

@@ -1,0 +1,179 @@
+"""The door of this room: frames in, detections out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.core.classes import group_ids
+from agent.core.detections import Detections
+from agent.core.frame import Frame
+from agent.detect.card import Card, DecodedHead
+from agent.detect.catalogue import find_card
+from agent.detect.decode import make_decoder, read_frame, shape_fault
+from agent.detect.engine import Engine, Tensor, TensorSpec, open_engine
+from agent.detect.modelfile import sha256_of
+from agent.detect.modelstore import resolve_model
+from agent.detect.nms import merge_groups, suppress
+from agent.detect.prepare import Fit, Preparer
+from agent.detect.settings import DetectSettings
+from agent.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+_READABLE = ("float32", "float16", "int32", "int64")
+
+
+def open_detector(settings: DetectSettings) -> Detector:
+    """Find the card and its model file, load it, and make sure that the two agree.
+
+    Raises:
+        ModelError: card or file is missing, broken, or they do not fit each other.
+        BackendMissing: the engine is not to be had here.
+    """
+    card = find_card(settings.card, settings.models_dir)
+    model = resolve_model(settings, card)
+    detector = load_detector(card, model, settings)
+    log.info("detector ready: %s, model %s, sha256 %s…", detector.describe(), model, detector.model_hash)
+    return detector
+
+
+def load_detector(card: Card, model: Path, settings: DetectSettings) -> Detector:
+    """Load ``model`` as what ``card`` says it is; see ``open_detector``."""
+    engine = open_engine(settings.engine, model, settings.threads)
+    try:
+        return Detector(card, model, engine, settings)
+    except ModelError:
+        engine.close()
+        raise
+
+
+class Detector:
+    """Finds objects in frames. One thread at a time uses it.
+
+    Attributes:
+        card: the model's card.
+        labels: names of the class ids.
+        model_hash: first 16 hex digits of the model file's SHA-256.
+    """
+
+    def __init__(self, card: Card, model: Path, engine: Engine, settings: DetectSettings) -> None:
+        """Take over ``engine``, into which ``model`` is loaded; ModelError where that is not the model of ``card``."""
+        self.card = card
+        self.labels = card.labels
+        self.model_hash = sha256_of(model)[:16]
+        self._subject = str(model)
+        self._name = f"{card.id} on {settings.engine}"
+        self._engine = engine
+        self._min_score = settings.min_score
+        self._preparer = Preparer(card.input)
+        self._decoder = make_decoder(card)
+        self._groups = np.array(group_ids(card.labels), np.int64)
+        self._most = 1 if card.batch == "fixed" else engine.max_batch
+        self._batch = np.empty((0, *self._preparer.shape), card.input.dtype)
+        self._check_input(engine.input)
+        self._order = self._output_order(engine.outputs)
+        self._check_shapes(engine.outputs[i].shape for i in self._order)
+
+    def describe(self) -> str:
+        """Name card and engine, e.g. ``yolox-nano on onnx``."""
+        return self._name
+
+    def detect(self, frames: Sequence[Frame]) -> list[Detections]:
+        """Find objects, one entry a frame, in order; frames may be of different cameras and sizes.
+
+        Every object appears once: where classes of one group compete for it, the surer one is kept.
+
+        Raises:
+            ModelError: the model fails or answers in another shape than its card says.
+        """
+        return [merge_groups(found, self._groups) for found in self.find(frames)]
+
+    def find(self, frames: Sequence[Frame]) -> list[Detections]:
+        """Give what the model itself finds: suppressed within each class, without the class groups of ``detect``."""
+        most = self._most or max(1, len(frames))
+        pictures = [frame.pixels for frame in frames]
+        found: list[Detections] = []
+        for start in range(0, len(pictures), most):
+            fits, outputs = self._answer(pictures[start : start + most])
+            found += [self._read(outputs, i, fit) for i, fit in enumerate(fits)]
+        return found
+
+    def self_test(self, pixels: NDArray[np.uint8]) -> Detections:
+        """Run once on a picture, (H, W, 3) uint8 BGR, and refuse answers that no healthy detector gives.
+
+        Raises:
+            ModelError: the model fails, answers with NaN or infinity, or its scores are no probabilities.
+        """
+        fits, outputs = self._answer([pixels])
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise ModelError(self._subject, "answers with NaN or infinity; the file is damaged or badly exported")
+        # Rows that fill up a ready-made table may carry any negative score; elsewhere that is a sigmoid left out.
+        least = 0.0 if isinstance(self.card.head, DecodedHead) else -np.inf
+        with np.errstate(over="ignore", invalid="ignore"):
+            scores = self._decoder.read(tuple(output[0] for output in outputs), least).scores
+        low, high = scores.min(initial=0), scores.max(initial=0)
+        if low < -0.001 or high > 1.001:
+            scale = f"scores from {low:.3g} to {high:.3g}, but they must lie between 0 and 1"
+            raise ModelError(self._subject, f"gives {scale}; export it with its sigmoid")
+        return merge_groups(self._read(outputs, 0, fits[0]), self._groups)
+
+    def close(self) -> None:
+        """Give the engine back; the detector cannot be used any more."""
+        self._engine.close()
+
+    def _answer(self, pictures: Sequence[NDArray[np.uint8]]) -> tuple[list[Fit], list[Tensor]]:
+        """Run the network once; give how each picture lay in it, and its outputs in the head's order, checked."""
+        if len(self._batch) < len(pictures):
+            self._batch = np.empty((len(pictures), *self._preparer.shape), self.card.input.dtype)
+        batch = self._batch[: len(pictures)]
+        fits = [self._preparer.fill(pixels, slot) for pixels, slot in zip(pictures, batch, strict=True)]
+        answers = self._engine.run(batch)
+        outputs = [answers[i] for i in self._order]
+        self._check_answer(outputs, len(pictures))
+        return fits, outputs
+
+    def _read(self, outputs: Sequence[Tensor], index: int, fit: Fit) -> Detections:
+        frame = tuple(output[index] for output in outputs)
+        return suppress(read_frame(self._decoder, frame, self._min_score, fit), self.card.nms_iou)
+
+    def _check_answer(self, outputs: Sequence[Tensor], count: int) -> None:
+        self._check_shapes(output.shape for output in outputs)
+        if any(len(output) != count for output in outputs):
+            raise ModelError(self._subject, f"was given {count} frames and answers for {[len(o) for o in outputs]}")
+
+    def _check_shapes(self, shapes: Iterable[tuple[int | None, ...]]) -> None:
+        """Compare outputs with what the card's head gives; the batch is the engine's business."""
+        fault = shape_fault(self._decoder.shapes, tuple(shape[1:] for shape in shapes))
+        if fault:
+            raise self._stranger(fault)
+
+    def _check_input(self, got: TensorSpec) -> None:
+        wanted = TensorSpec(self.card.input.name, (None, *self._preparer.shape), self.card.input.dtype)
+        if shape_fault((wanted.shape[1:],), (got.shape[1:],)) or (got.name, got.dtype) != (wanted.name, wanted.dtype):
+            raise self._stranger(f"takes {_shown(got)}, not {_shown(wanted)} (N = frames)")
+
+    def _output_order(self, outputs: tuple[TensorSpec, ...]) -> tuple[int, ...]:
+        """Give the places of the outputs that the card names, or of all."""
+        names = [output.name for output in outputs]
+        missing = [name for name in self.card.outputs if name not in names]
+        if missing:
+            raise self._stranger(f"has no output {missing[0]!r}, only {', '.join(names)}")
+        order = tuple(names.index(name) for name in self.card.outputs) or tuple(range(len(names)))
+        for output in (outputs[i] for i in order):
+            if output.dtype not in _READABLE:
+                raise self._stranger(f"answers {output.name!r} in {output.dtype}, not in {' or '.join(_READABLE)}")
+        return order
+
+    def _stranger(self, fault: str) -> ModelError:
+        remedy = f"name the card that belongs to this file, or fetch the file that card {self.card.id} describes"
+        return ModelError(self._subject, f"{fault}; {remedy}")
+
+
+def _shown(spec: TensorSpec) -> str:
+    lengths = ", ".join("N" if length is None else str(length) for length in spec.shape)
+    return f"{spec.name!r} [{lengths}] {spec.dtype}"

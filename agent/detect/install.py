@@ -1,0 +1,157 @@
+"""Bring a model onto the box: checked against its card, tried, and put in place in one step."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.clock import SystemClock
+from agent.detect.card import Card
+from agent.detect.catalogue import find_card
+from agent.detect.detector import load_detector
+from agent.detect.engine import open_engine
+from agent.detect.modelfile import check_file, sha256_of
+from agent.detect.modelstore import Receipt, receipt_path
+from agent.detect.settings import DetectSettings
+from agent.errors import ConfigError, ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What ``add_model`` did.
+
+    Attributes:
+        card: the model's card.
+        path: where the model now lies.
+        sha256: its digest.
+        pinned: whether it is the very file that the card pins.
+        found: detections on the operator's picture from the card's ``conf`` on; None without a picture.
+    """
+
+    card: Card
+    path: Path
+    sha256: str
+    pinned: bool
+    found: int | None
+
+
+def add_model(
+    file: Path, card_id: str, models_dir: Path, *, allow_other: bool = False, picture: Path | None = None
+) -> Added:
+    """Check, try and install a model file; on any fault nothing has changed.
+
+    Args:
+        file: the model as downloaded or exported.
+        card_id: what it is meant to be.
+        models_dir: where the box keeps its models; made if need be.
+        allow_other: take a file whose SHA-256 is not the card's, as long as its shape is.
+        picture: a picture to try it on, besides the drawn one.
+
+    Raises:
+        ModelError: unknown card, a broken file or another model than the card's, or the folder cannot be written.
+        ConfigError: the picture cannot be read.
+    """
+    card = find_card(card_id, models_dir)
+    check_file(file)
+    digest = sha256_of(file)
+    if not allow_other and card.sha256 not in ("", digest):
+        raise ModelError(
+            str(file),
+            f"is not the file card {card.id} pins: its sha256 is {digest}, the card's {card.sha256}; download it again"
+            " (--allow-other takes another export that you trust)",
+        )
+    found = _try(card, file, picture)
+    receipt = Receipt(card.id, digest, file.stat().st_size, file.name, _today(), card.sha256 == digest)
+    target = models_dir / card.file
+    with _explained(models_dir):
+        models_dir.mkdir(parents=True, exist_ok=True)
+        _install(file, target, receipt)
+    return Added(card, target, digest, receipt.pinned, found)
+
+
+def check_picture() -> NDArray[np.uint8]:
+    """Draw a picture to try a model on, (360, 640, 3) uint8 BGR: smooth shades, hard edges, and nothing to be found."""
+    y, x = np.mgrid[:360, :640]
+    pixels = np.stack((x * 255 // 639, y * 255 // 359, (x + y) * 255 // 998), axis=2).astype(np.uint8)
+    cv2.rectangle(pixels, (120, 150), (300, 260), (40, 40, 200), -1)
+    cv2.circle(pixels, (460, 120), 60, (220, 220, 220), -1)
+    return pixels
+
+
+def _try(card: Card, file: Path, picture: Path | None) -> int | None:
+    """Run the model on the drawn picture and on the operator's; give how much it finds on the latter."""
+    detector = load_detector(card, file, DetectSettings(card=card.id, min_score=card.conf))
+    try:
+        detector.self_test(check_picture())
+        return None if picture is None else len(detector.self_test(_read(picture)))
+    finally:
+        detector.close()
+
+
+def _read(picture: Path) -> NDArray[np.uint8]:
+    pixels = cv2.imread(str(picture))
+    if pixels is None:
+        raise ConfigError("--picture", f"{picture} is no picture that can be read; give a JPEG or PNG file")
+    return np.asarray(pixels, np.uint8)
+
+
+def _install(file: Path, target: Path, receipt: Receipt) -> None:
+    """Copy beside the target, prove the copy, then rename; a power cut leaves the old model or the new one."""
+    part = target.with_name(target.name + ".part")
+    try:
+        shutil.copyfile(file, part)
+        _sync(part)
+        if sha256_of(part) != receipt.sha256:
+            raise ModelError(str(file), "changed while it was copied, or the disk is failing; try again")
+        _prove_whole(file, part)
+        _write_synced(receipt_path(target), receipt.to_json())
+        part.replace(target)
+        _sync(target.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _prove_whole(file: Path, copy: Path) -> None:
+    """Open the copy alone: a model may keep its weights in a second file, which stayed behind."""
+    try:
+        open_engine("onnx", copy, 1).close()
+    except ModelError as error:
+        raise ModelError(str(file), "needs further files beside it; export it again as one single file") from error
+
+
+def _write_synced(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, "utf-8")
+    _sync(part)
+    part.replace(path)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _today() -> str:
+    return datetime.fromtimestamp(SystemClock().now().utc_us / 1e6, timezone.utc).isoformat(timespec="seconds")
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ModelError(
+            str(error.filename or folder), f"cannot be written: {error.strerror}; check its owner and the free space"
+        ) from error

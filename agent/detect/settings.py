@@ -1,0 +1,27 @@
+"""What the detect room is told; stdlib only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class DetectSettings:
+    """The detector of a box.
+
+    Attributes:
+        engine: ``onnx`` or ``tensorrt``; named, never guessed.
+        card: id of the model card, e.g. ``yolox-nano``.
+        model: the model file; empty for the one the card ships or ``commune-agent model add`` installed.
+        models_dir: where added models live.
+        threads: inference threads (ONNX Runtime).
+        min_score: detections below are dropped; low enough that privacy covers doubtful persons too (0.15 or less).
+    """
+
+    engine: str = "onnx"
+    card: str = "demo"
+    model: Path | None = None
+    models_dir: Path = Path("/var/lib/commune-agent/models")
+    threads: int = 1
+    min_score: float = 0.1

@@ -1,0 +1,61 @@
+"""Where the store lies and how much it may take; stdlib only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class StoreSettings:
+    """The store of a box.
+
+    Attributes:
+        box: box id, written into every event.
+        state_dir: holds watch.db, media.db, desk.db, link.db, originals/, ask/, keys/.
+        max_log_bytes: quota of one log file (becomes max_page_count).
+        max_media_bytes: quota of media.db.
+        max_originals_bytes: quota of the clean pictures.
+        keep_acked_days: acked events stay at least this long.
+    """
+
+    box: str
+    state_dir: Path
+    max_log_bytes: int = 512 * 1024 * 1024
+    max_media_bytes: int = 1024 * 1024 * 1024
+    max_originals_bytes: int = 4 * 1024 * 1024 * 1024
+    keep_acked_days: int = 14
+
+    @property
+    def watch_db(self) -> Path:
+        """Streams a and w, slots; written by watch."""
+        return self.state_dir / "watch.db"
+
+    @property
+    def media_db(self) -> Path:
+        """Stream m; written by watch."""
+        return self.state_dir / "media.db"
+
+    @property
+    def desk_db(self) -> Path:
+        """Stream d, accounts, sessions, audit; written by page."""
+        return self.state_dir / "desk.db"
+
+    @property
+    def link_db(self) -> Path:
+        """Stream u and the watermarks; written by uplink."""
+        return self.state_dir / "link.db"
+
+    @property
+    def originals_dir(self) -> Path:
+        """Clean pictures, named by SHA-256; they never leave by themselves."""
+        return self.state_dir / "originals"
+
+    @property
+    def keys_dir(self) -> Path:
+        """Signing keys, one a program."""
+        return self.state_dir / "keys"
+
+    def ask_dir(self, process: str) -> Path:
+        """Where requests to ``process`` are dropped by atomic rename."""
+        return self.state_dir / "ask" / process

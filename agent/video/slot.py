@@ -1,0 +1,84 @@
+"""Where a camera's newest picture waits for whoever looks at it; older ones give way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.clock import Moment
+from agent.core.frame import Frame
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Shot:
+    """A picture and when it was taken, before it has become somebody's Frame."""
+
+    pixels: NDArray[np.uint8]
+    seq: int
+    at: Moment
+
+
+class Slot:
+    """Hands pictures from one capture thread to one consumer through three buffers, without tearing.
+
+    One buffer is the consumer's (the last frame it took), one holds the newest picture, one is being written; they
+    change roles under the lock, and only the spare one is ever written to.
+
+    Args:
+        camera: id, for the frames.
+        arrived: notified whenever a picture is ready; its lock guards the roles. Cameras may share it.
+        paint: blackens the privacy masks in place; runs before anybody can take the picture.
+    """
+
+    def __init__(self, camera: str, arrived: threading.Condition, paint: Callable[[NDArray[np.uint8]], None]) -> None:
+        self._camera = camera
+        self._arrived = arrived
+        self._paint = paint
+        self._newest: Shot | None = None
+        self._spare: NDArray[np.uint8] | None = None
+        self._lent: NDArray[np.uint8] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether a picture waits; ask with the lock of ``arrived`` held."""
+        return self._newest is not None
+
+    def put(self, shot: Shot) -> bool:
+        """Copy a picture in, masks painted; False when it pushed out one that nobody had taken."""
+        buffer = self._free_buffer(shot.pixels.shape)
+        np.copyto(buffer, shot.pixels)
+        self._paint(buffer)
+        with self._arrived:
+            pushed_out = self._newest
+            if pushed_out is not None:
+                self._spare = pushed_out.pixels
+            self._newest = Shot(buffer, shot.seq, shot.at)
+            self._arrived.notify_all()
+        return pushed_out is None
+
+    def wait_empty(self, timeout_s: float) -> bool:
+        """Wait until the newest picture has been taken; False when it still waits after ``timeout_s``."""
+        with self._arrived:
+            return self._arrived.wait_for(lambda: self._newest is None, timeout_s)
+
+    def take(self) -> Frame | None:
+        """Give the newest picture; its pixels stay untouched until the next ``take``. Hold the lock of ``arrived``."""
+        if self._newest is None:
+            return None
+        shot, self._newest = self._newest, None
+        if self._spare is None:
+            self._spare = self._lent
+        self._lent = shot.pixels
+        self._arrived.notify_all()
+        return Frame(self._camera, shot.seq, shot.at, shot.pixels)
+
+    def _free_buffer(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        with self._arrived:
+            buffer, self._spare = self._spare, None
+        if buffer is None or buffer.shape != shape:
+            return np.empty(shape, np.uint8)
+        return buffer

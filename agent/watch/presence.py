@@ -1,0 +1,53 @@
+"""Which cameras are there: a fact for HQ when one falls silent, and when it speaks again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agent.clock import Moment, uuid7
+from agent.core.event import Event, Json
+from agent.runtime import CameraStatus
+
+SILENT_S = 10.0
+"""No frame for longer than this is reported (as ONVIF's and the field's signal-loss alarms do)."""
+
+_REASON_CHARS = 200  # a driver may say more; the event that carries it must stay small
+
+
+class Presence:
+    """Turns the state of each camera into ``camera.lost`` and ``camera.back``, once per change and across restarts.
+
+    Args:
+        cameras: all that are configured.
+        now: the time of this start.
+        lost: those that HQ was last told are lost; each stays so until a frame comes.
+    """
+
+    def __init__(self, cameras: Iterable[str], now: Moment, lost: Iterable[str] = ()) -> None:
+        self._heard: dict[str, Moment] = dict.fromkeys(cameras, now)
+        self._lost: set[str] = set(lost)
+        self._unheard = set(self._lost)
+
+    def heard(self, camera: str, at: Moment) -> None:
+        """Note that a frame came."""
+        self._heard[camera] = at
+        self._unheard.discard(camera)
+
+    def changes(self, now: Moment, statuses: Iterable[CameraStatus]) -> list[Event]:
+        """Give the facts that are new since the last call."""
+        events = []
+        for status in statuses:
+            silent_s = (now.mono_us - self._heard[status.id].mono_us) / 1_000_000
+            there = silent_s <= SILENT_S and status.id not in self._unheard
+            if status.id in self._lost and there:
+                self._lost.discard(status.id)
+                events.append(_event("camera.back", now, status.id))
+            elif status.id not in self._lost and silent_s > SILENT_S and status.state != "ended":
+                self._lost.add(status.id)
+                since_us, reason = self._heard[status.id].utc_us, status.reason[:_REASON_CHARS]
+                events.append(_event("camera.lost", now, status.id, {"since_us": since_us, "reason": reason}))
+        return events
+
+
+def _event(kind: str, now: Moment, camera: str, more: dict[str, Json] | None = None) -> Event:
+    return Event(uuid7(now.utc_us), kind, now, detail={"camera": camera, **(more or {})})

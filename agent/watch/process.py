@@ -1,0 +1,190 @@
+"""PROCESS 1: cameras in, facts out. It passes values from room to room and decides nothing itself."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Collection, Sequence
+
+from agent import journal, runtime
+from agent.clock import Clock, Moment, monotonic_us, uuid7
+from agent.core.event import Event, Json
+from agent.core.frame import Frame
+from agent.core.incident import Slot
+from agent.detect.detector import Detector, open_detector
+from agent.errors import StoreDamaged, StoreVersion
+from agent.evidence.album import Shot
+from agent.keys import load_signer
+from agent.rules.restore import retire
+from agent.stage.source import open_rendered
+from agent.store.watch_store import WatchStore
+from agent.video.capture import CameraSet
+from agent.video.opencv import open_opencv
+from agent.watch.bulletin import Bulletin
+from agent.watch.gauge import Gauge
+from agent.watch.presence import Presence
+from agent.watch.recorder import Recorder
+from agent.watch.river import Catch, River
+from agent.watch.settings import WatchSettings
+
+log = logging.getLogger(__name__)
+
+BACKENDS = {"opencv": open_opencv, "rendered": open_rendered}
+
+_GATHER_S = 0.5
+_STATUS_S = 1.0
+_MINUTE_S = 60.0
+_RETAIN_S = 600.0
+
+
+def run(settings: WatchSettings, clock: Clock, stop: threading.Event) -> int:
+    """Watch the cameras until ``stop`` is set or every file source has been read to its end.
+
+    Returns:
+        0, or the error's exit code when the store must first go through ``migrate``.
+
+    Raises:
+        AgentError: something a person must mend before the program can start.
+    """
+    store = WatchStore(settings.store, load_signer(settings.store.keys_dir / "watch.key"), clock)
+    try:
+        detector = open_detector(settings.detect)
+        watch = Watch(settings, clock, stop, store, detector)
+        try:
+            watch.start()
+            watch.loop()
+        finally:
+            watch.close()
+            detector.close()
+    except (StoreDamaged, StoreVersion) as error:
+        log.error("the store cannot be used: %s", error)
+        return error.exit_code
+    finally:
+        store.close()
+    return 0
+
+
+class Watch:
+    """The running program: one loop over the newest frames of all cameras."""
+
+    def __init__(
+        self, settings: WatchSettings, clock: Clock, stop: threading.Event, store: WatchStore, detector: Detector
+    ) -> None:
+        now = clock.now()
+        self._settings = settings
+        self._clock = clock
+        self._stop = stop
+        self._store = store
+        self._detector = detector
+        self._gauge = Gauge()
+        self._cameras = CameraSet(settings.cameras, BACKENDS, clock)
+        self._rivers = rivers(settings, detector.labels, store.slots(), now)
+        self._presence = Presence([camera.id for camera in settings.cameras], now, store.cameras_lost())
+        self._bulletin = Bulletin(settings, clock, self._gauge, detector.describe())
+        self._recorder = Recorder(store, stop, self._tell)
+        self._next_us = {"status": 0, "minute": now.mono_us + round(_MINUTE_S * 1e6), "retain": 0}
+
+    def start(self) -> None:
+        """Record the start, then open the cameras."""
+        detail: dict[str, Json] = {
+            "version": self._settings.version,
+            "config": self._settings.config_hash,
+            "model": self._detector.model_hash,
+            "detector": self._detector.describe(),
+        }
+        self._recorder.note(self._fact("agent.start", detail))
+        self._recorder.catch(leftovers(self._store.slots(), self._rivers, self._clock.now()))
+        self._cameras.start()
+        log.info("watching %d cameras with %s", len(self._settings.cameras), self._detector.describe())
+        journal.notify("READY=1")
+
+    def loop(self) -> None:
+        """Run until stopped or all sources have ended."""
+        while not self._stop.is_set():
+            frames = self._cameras.gather(_GATHER_S)
+            if frames:
+                self._judge(frames)
+            elif self._cameras.finished:
+                log.info("every source has ended")
+                break
+            self._routine()
+        self._tell()
+
+    def close(self) -> None:
+        """Stop the cameras."""
+        self._cameras.stop()
+
+    def _judge(self, frames: Sequence[Frame]) -> None:
+        began_us = monotonic_us()
+        found = self._detector.detect(frames)
+        self._gauge.inferred(began_us, (monotonic_us() - began_us) / 1e6)
+        for frame, detections in zip(frames, found, strict=True):
+            river = self._rivers[frame.camera]
+            self._recorder.catch(river.flow(frame, detections))
+            now = self._clock.now()
+            self._presence.heard(frame.camera, now)
+            self._gauge.judged(frame.camera, now.mono_us)
+            self._bulletin.show(frame, river.private_areas)
+
+    def _routine(self) -> None:
+        journal.notify("WATCHDOG=1")
+        now = self._clock.now()
+        for event in self._presence.changes(now, self._cameras.statuses()):
+            log.warning("%s: %s", event.kind, event.detail["camera"])
+            self._recorder.alert(event)
+        if self._due("status", now, _STATUS_S):
+            self._tell()
+            self._answer_asks(now)
+        if self._due("minute", now, _MINUTE_S):
+            self._recorder.note(self._fact("health.minute", self._counts(now)))
+        if self._due("retain", now, _RETAIN_S):
+            self._store.retain(now)
+
+    def _due(self, what: str, now: Moment, every_s: float) -> bool:
+        if now.mono_us < self._next_us[what]:
+            return False
+        self._next_us[what] = now.mono_us + round(every_s * 1_000_000)
+        return True
+
+    def _tell(self) -> None:
+        self._bulletin.status(self._cameras.statuses(), self._recorder.trouble)
+
+    def _answer_asks(self, now: Moment) -> None:
+        for path, ask in runtime.pending_asks(self._settings.store.ask_dir("watch")):
+            if ask is None or ask.what != "test_alert":
+                log.warning("ignoring the request in %s: not one this program knows", path.name)
+            elif ask.expired(now):
+                log.warning("request %s (%s) has expired; ask again", ask.id, ask.what)
+            else:
+                log.info("test alert asked for: %s", ask.id)
+                self._recorder.alert(self._fact("test.alert", {"re": ask.id}))
+            path.unlink(missing_ok=True)
+
+    def _counts(self, now: Moment) -> dict[str, Json]:
+        judged: dict[str, Json] = dict(self._gauge.take_totals())
+        dropped: dict[str, Json] = {status.id: status.dropped for status in self._cameras.statuses()}
+        return {"judged": judged, "dropped": dropped, "detect_ms": self._gauge.inference_ms(now.mono_us)}
+
+    def _fact(self, kind: str, detail: dict[str, Json]) -> Event:
+        now = self._clock.now()
+        return Event(uuid7(now.utc_us), kind, now, detail=detail)
+
+
+def leftovers(slots: Sequence[Slot], cameras: Collection[str], now: Moment) -> Catch:
+    """End what is still open on cameras that this site no longer has."""
+    judgement = retire([slot for slot in slots if slot.key.camera not in cameras], now)
+    return Catch(tuple(Shot(event, ()) for event in judgement.events), judgement.taken, judgement.freed)
+
+
+def rivers(settings: WatchSettings, labels: tuple[str, ...], slots: Sequence[Slot], now: Moment) -> dict[str, River]:
+    """Dig one river a camera, with the rule state that the store kept for it."""
+    return {
+        book.camera: River(
+            book,
+            settings.track,
+            settings.evidence,
+            labels,
+            ([slot for slot in slots if slot.key.camera == book.camera], now),
+        )
+        for book in settings.rulebooks
+    }

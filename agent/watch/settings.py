@@ -1,0 +1,37 @@
+"""What the watch program is told; stdlib only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.detect.settings import DetectSettings
+from agent.evidence.settings import EvidenceSettings
+from agent.rules.settings import RulebookSettings
+from agent.store.settings import StoreSettings
+from agent.track.settings import TrackSettings
+from agent.video.settings import CameraSettings
+
+
+@dataclass(frozen=True)
+class WatchSettings:
+    """Everything the river needs, from camera to store.
+
+    Attributes:
+        cameras: in the order of the site.
+        rulebooks: one a camera, same order.
+        runtime_dir: for status and previews.
+        config_hash: 16 hex digits of the site configuration, recorded at every start.
+        version: of the agent, recorded at every start.
+        detect, track, evidence, store: as the rooms say.
+    """
+
+    cameras: tuple[CameraSettings, ...]
+    detect: DetectSettings
+    track: TrackSettings
+    rulebooks: tuple[RulebookSettings, ...]
+    evidence: EvidenceSettings
+    store: StoreSettings
+    runtime_dir: Path
+    config_hash: str = ""
+    version: str = ""

@@ -1,0 +1,131 @@
+"""What people read at HQ, in Vietnamese and English. A rule only suspects, and every wording says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Words:
+    """One language.
+
+    Attributes:
+        rules: by rule id, what is suspected.
+        unknown_rule: for a rule this program does not know; ``{rule}`` is its id.
+        labels: by class label.
+        severities: by severity.
+        kinds: patterns for events of a camera, a box or a test, by event kind.
+        open: pattern of a new incident.
+        reopen: pattern of one that goes on after a short absence.
+        update: pattern of a revised one.
+        end: pattern of an ended one.
+        preexisting: remark when the object was there before the camera began to see.
+        quiet: remark when the same place was alerted shortly before.
+        approximate: remark when the box's clock was not set.
+        unverified: remark when no key of the box is registered.
+        picture: pattern of the line that tells where a picture was filed.
+        unproved: remark when no verified event here lists the picture.
+        gone: pattern of the line that tells that a picture will not come.
+        states: by box state, and ``silent`` and ``heard`` as judged by its reports.
+        duration: patterns for seconds, minutes and hours.
+    """
+
+    rules: Mapping[str, str]
+    unknown_rule: str
+    labels: Mapping[str, str]
+    severities: Mapping[str, str]
+    kinds: Mapping[str, str]
+    open: str
+    reopen: str
+    update: str
+    end: str
+    preexisting: str
+    quiet: str
+    approximate: str
+    unverified: str
+    picture: str
+    unproved: str
+    gone: str
+    states: Mapping[str, str]
+    duration: tuple[str, str, str]
+
+
+VI = Words(
+    rules={
+        "stopped_vehicle": "nghi vấn dừng xe sai quy định",
+        "parked_vehicle": "nghi vấn đỗ xe sai quy định",
+        "intrusion": "nghi vấn xâm nhập khu vực cấm",
+    },
+    unknown_rule="nghi vấn sự việc ({rule})",
+    labels={
+        "person": "người",
+        "car": "ô tô",
+        "truck": "xe tải",
+        "bus": "xe buýt",
+        "motorcycle": "xe máy",
+        "bicycle": "xe đạp",
+    },
+    severities={"info": "thông tin", "attention": "chú ý", "urgent": "khẩn"},
+    kinds={
+        "camera.lost": "Camera {camera} mất tín hiệu",
+        "camera.back": "Camera {camera} có tín hiệu trở lại",
+        "test.alert": "Cảnh báo thử, không có sự việc",
+    },
+    open="{what}: {label} đã {dwell} tại {zone}, camera {camera}, từ {begin} [{severity}]",
+    reopen="Tiếp diễn {what}: {label} tại {zone}, camera {camera}, từ {begin} [{severity}]",
+    update="Cập nhật {what}: {label} đã {dwell} tại {zone}, camera {camera} [{severity}]",
+    end="Đã kết thúc {what}: {label} tại {zone}, camera {camera}, kéo dài {dwell}",
+    preexisting="đã có từ trước khi camera bắt đầu quan sát",
+    quiet="vừa cảnh báo tại chỗ này",
+    approximate="giờ gần đúng: đồng hồ của hộp chưa được đặt",
+    unverified="chữ ký chưa kiểm tra: chưa đăng ký khóa",
+    picture="ảnh: {path}",
+    unproved="chưa kiểm tra",
+    gone="không có ảnh: {reason}",
+    states={
+        "online": "đã kết nối",
+        "offline": "mất kết nối",
+        "stopped": "đã dừng",
+        "silent": "không có tin từ {age}",
+        "heard": "đã có tin trở lại",
+    },
+    duration=("{s} giây", "{m} phút {s} giây", "{h} giờ {m} phút"),
+)
+
+EN = Words(
+    rules={
+        "stopped_vehicle": "suspected improper stopping",
+        "parked_vehicle": "suspected improper parking",
+        "intrusion": "suspected intrusion",
+    },
+    unknown_rule="suspected incident ({rule})",
+    labels={},
+    severities={"info": "info", "attention": "attention", "urgent": "urgent"},
+    kinds={
+        "camera.lost": "Camera {camera} gives no picture",
+        "camera.back": "Camera {camera} gives pictures again",
+        "test.alert": "Test alert, no incident",
+    },
+    open="{what}: {label} for {dwell} in {zone}, camera {camera}, since {begin} [{severity}]",
+    reopen="Continued {what}: {label} in {zone}, camera {camera}, since {begin} [{severity}]",
+    update="Update of {what}: {label} for {dwell} in {zone}, camera {camera} [{severity}]",
+    end="Ended {what}: {label} in {zone}, camera {camera}, lasted {dwell}",
+    preexisting="there before the camera began to see",
+    quiet="this place was alerted shortly before",
+    approximate="time approximate: the box's clock was not set",
+    unverified="signature not checked: no key registered",
+    picture="picture: {path}",
+    unproved="unverified",
+    gone="no picture: {reason}",
+    states={
+        "online": "connected",
+        "offline": "connection lost",
+        "stopped": "stopped",
+        "silent": "nothing heard for {age}",
+        "heard": "heard again",
+    },
+    duration=("{s} s", "{m} min {s} s", "{h} h {m} min"),
+)
+
+LANGUAGES = {"vi": VI, "en": EN}

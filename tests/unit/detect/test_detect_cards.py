@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.detect.card import DistributionHead, YoloxHead, forbidden_label
+from agent.detect.cardfile import read_card
+from agent.detect.catalogue import card_files, find_card, shipped_dir
+from agent.errors import ModelError
+
+GOOD = (shipped_dir() / "yolox-nano.toml").read_text("utf-8")
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    (tmp_path / "coco80.txt").write_text((shipped_dir() / "coco80.txt").read_text("utf-8"), "utf-8")
+
+    def write(text: str, name: str = "yolox-nano") -> Path:
+        path = tmp_path / f"{name}.toml"
+        path.write_text(text, "utf-8")
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("card_id", sorted(card_files()))
+def test_every_shipped_card_can_be_used(card_id: str) -> None:
+    card = find_card(card_id)
+    assert card.id == card_id
+    assert card.licence
+    assert card.provenance.strip()
+
+
+@pytest.mark.parametrize("card_id", sorted(card_files()))
+def test_a_shipped_card_that_pins_a_file_says_where_to_get_it_or_carries_it(card_id: str) -> None:
+    card = find_card(card_id)
+    if card.sha256:
+        assert card.url.startswith("https://") or (shipped_dir() / card.file).is_file()
+
+
+def test_the_cards_say_what_they_are_known_to_say() -> None:
+    nano, pico, nanodet = find_card("yolox-nano"), find_card("picodet-s"), find_card("nanodet-plus-m")
+    assert (nano.input.colour, nano.input.resize, nano.head) == ("BGR", "letterbox", YoloxHead((8, 16, 32)))
+    assert (pico.input.colour, pico.input.resize) == ("RGB", "stretch")
+    assert pico.head == DistributionHead((8, 16, 32, 64), 8, 0.5, False)
+    assert nanodet.head == DistributionHead((8, 16, 32, 64), 8, 0.0, True)
+    assert len(nano.labels) == 80
+    assert (nano.labels[0], nano.labels[2], nano.labels[79]) == ("person", "car", "toothbrush")
+
+
+@pytest.mark.parametrize(
+    ("cut", "put", "told"),
+    [
+        ("height = 416", "heigth = 416", "input.height is missing; a card needs it (is 'heigth' a slip for it?)"),
+        ("pad = 114", "paddd = 114", "input.paddd is no key of a card; did you mean 'pad'?"),
+        ("batch =", "bach =", "batch is missing; a card needs it (is 'bach' a slip for it?)"),
+        ('"letterbox"', '"leterbox"', "input.resize must be one of stretch, letterbox; got 'leterbox'; did you mean"),
+        ("height = 416", 'height = "416"', "input.height must be a whole number, got '416'"),
+        ("height = 416", "height = true", "input.height must be a whole number, got True"),
+        ("height = 416", "height = 0", "input.height must lie between 1 and 8192, got 0"),
+        ("conf = 0.25", "conf = 25", "conf must lie between 0 and 1, got 25"),
+        ("conf = 0.25", "conf = nan", "conf must lie between 0 and 1, got nan"),
+        ("[8, 16, 32]", "[8, 8, 32]", "decode.strides must be different positive whole numbers, got [8, 8, 32]"),
+        ("[8, 16, 32]", '["8"]', "decode.strides has an item of the wrong type"),
+        ('"yolox"', '"yolo"', "decode.kind must be one of yolox, distribution, fastestdet, decoded; got 'yolo'"),
+        ('"coco80"', '"coco81"', "labels names the list 'coco81', but there is no coco81.txt beside the card"),
+        ('"coco80"', '"../coco80"', "labels names the list '../coco80', but there is no"),
+        ('"coco80"', "[]", "labels must hold at least one class and none twice"),
+        ('"coco80"', f'["{"c" * 41}"]', "a class needs 1 to 40 characters"),
+        ('"coco80"', '["car", ""]', "labels has the class ''; a class needs 1 to 40 characters"),
+        ('"coco80"', '["car", "car"]', "labels must hold at least one class and none twice"),
+        ("pad = 114", "mean = [1, 2]", "input.mean needs three numbers, one a channel, got [1, 2]"),
+        ("pad = 114", "std = [1, 0, 1]", "input.std must be positive, got [1.0, 0.0, 1.0]"),
+        ('dtype = "float32"', 'dtype = "uint8"\nscale = 0.5', "input.dtype is uint8: the pixels go in unchanged"),
+        ("e8af0749", "E8AF0749", "sha256 must be 64 small hex digits"),
+        ('file = "yolox-nano.onnx"', 'file = "../x.onnx"', "file must be a bare file name, got '../x.onnx'"),
+        ('id = "yolox-nano"', 'id = "YOLOX nano"', "id must be small letters, digits and single hyphens"),
+        ("[input]", "[input", "is not valid TOML"),
+    ],
+)
+def test_a_faulty_card_is_refused_with_place_value_and_remedy(write, cut: str, put: str, told: str) -> None:
+    assert cut in GOOD
+    with pytest.raises(ModelError) as caught:
+        read_card(write(GOOD.replace(cut, put, 1)))
+    assert str(caught.value).startswith("model card yolox-nano.toml: ")
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "face",
+        "Face",
+        "human_face",
+        "HumanFace",
+        "license plate",
+        "licence-plate",
+        "LicensePlate",
+        "number_plate",
+        "plate",
+        "ALPR",
+        "text",
+        "OCR",
+        "re-id",
+        "ReID",
+        "person re identification",
+        "person-reidentification-0288",
+        "face recognition",
+        "facerecognition",
+        "khuôn mặt",
+        "biển số",
+        "Biển số xe",
+        "gait",
+    ],
+)
+def test_labels_that_tell_identities_are_refused(write, label: str) -> None:
+    assert forbidden_label(label)
+    with pytest.raises(ModelError, match="which this software never does"):
+        read_card(write(GOOD.replace('"coco80"', f'["person", "{label}"]', 1)))
+
+
+def test_a_cards_name_and_title_may_not_tell_identities_either(write) -> None:
+    with pytest.raises(ModelError, match="stands for faces"):
+        read_card(write(GOOD.replace("YOLOX-Nano 416, 80 COCO classes", "YOLOX face detector", 1)))
+
+
+def test_everyday_labels_are_no_identities() -> None:
+    everyday = ["person", "car", "surface", "template", "road surface", "context", "xe máy", "rice straw", "helmet"]
+    assert [label for label in (*everyday, *find_card("yolox-nano").labels) if forbidden_label(label)] == []
+
+
+def test_an_unknown_card_is_told_with_the_nearest_and_all_names() -> None:
+    with pytest.raises(ModelError, match=r"'yolo-nano'.*did you mean 'yolox-nano'\? there are: .*picodet-s"):
+        find_card("yolo-nano")
+
+
+def test_a_site_can_bring_a_card_of_its_own(write, tmp_path: Path) -> None:
+    write(GOOD.replace('"yolox-nano"', '"our-market"', 1).replace('"coco80"', '["handcart", "umbrella"]'), "our-market")
+    assert find_card("our-market", tmp_path).labels == ("handcart", "umbrella")
+
+
+def test_a_sites_card_never_hides_a_shipped_one(write, tmp_path: Path) -> None:
+    write(GOOD)
+    with pytest.raises(ModelError, match="takes the name of a shipped card"):
+        find_card("picodet-s", tmp_path)
+
+
+def test_a_card_is_called_like_its_file(write, tmp_path: Path) -> None:
+    write(GOOD, "our-market")
+    with pytest.raises(ModelError, match="says id = 'yolox-nano'; it must be the file's own name"):
+        find_card("our-market", tmp_path)
