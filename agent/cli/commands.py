@@ -24,8 +24,17 @@ COMMANDS = {
     "events": "list, show or export what the box has recorded",
     "password": "set a user's password for the page",
     "register": "print what HQ's registry must know of this box",
+    "ca": "certificates: make the authority, sign, revoke",
+    "box": "identity of a machine: its keys, its record",
+    "broker": "HQ's broker: configuration and access list",
+    "site": "make the folder of a site from a survey sheet",
+    "bundle": "make or verify the offline bundle",
+    "notice": "print the public notice that the law asks for",
 }
-"""In the order of --help: from a fresh box to daily work."""
+"""In the order of --help: from a fresh box to daily work, then what the office does."""
+
+_OFFICE = ("ca", "box", "broker", "site", "bundle", "notice")
+"""These lie in the package ``provisioning``, which nothing else of the agent knows."""
 
 
 class Command(Protocol):
@@ -57,7 +66,8 @@ def build(command: str | None) -> Parser:
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True, parser_class=Parser)
     for name, summary in COMMANDS.items():
         if name == command:
-            module: Command = importlib.import_module(f"agent.cli.{name.replace('-', '_')}")
+            package = "provisioning.cli" if name in _OFFICE else "agent.cli"
+            module: Command = importlib.import_module(f"{package}.{name.replace('-', '_')}")
             module.add(commands)
         else:
             commands.add_parser(name, help=summary)

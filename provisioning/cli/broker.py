@@ -1,0 +1,12 @@
+"""``commune-agent broker``: not written yet."""
+
+from __future__ import annotations
+
+import argparse
+
+from agent.cli.arguments import Parser
+
+
+def add(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Declare the command."""
+    commands.add_parser("broker", description="Not written yet.", example="commune-agent broker")
