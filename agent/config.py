@@ -14,14 +14,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from agent import site_checks, site_model, site_toml
+from agent import site_checks, site_model, site_shape
 from agent.core.incident import Severity
 from agent.core.polygon import polygon
 from agent.detect.settings import DetectSettings
 from agent.evidence.settings import EvidenceSettings
 from agent.page.settings import PageSettings, ShownCamera
 from agent.rules.settings import DEFAULTS, RulebookSettings, RuleSettings, ZoneSettings
-from agent.site_faults import ConfigErrors, Fault, from_pydantic, tell
+from agent.site_faults import ConfigErrors, from_pydantic, tell
 from agent.site_values import is_loopback, parse_window, read_secret
 from agent.store.settings import StoreSettings
 from agent.track.settings import TrackSettings
@@ -105,7 +105,7 @@ def load(path: Path) -> Site:
     Raises:
         ConfigErrors: it cannot be used; the error tells every fault found in one pass.
     """
-    document = _read(path)
+    document = site_shape.read(path)
     folder = path.resolve().parent
     try:
         shape = site_model.SiteFile.model_validate(document.values)
@@ -118,26 +118,6 @@ def load(path: Path) -> Site:
         raise ConfigErrors(tuple(sorted(faults, key=lambda fault: fault.line)))
     warnings = tuple(str(tell(found, document, str(path))) for found in site_checks.warnings(document.values))
     return _Build(shape, folder).site(path, warnings)
-
-
-def _read(path: Path) -> site_toml.Document:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise _unreadable(path, "is not there", "make one with: commune-agent init") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise _unreadable(path, "is not UTF-8 text", "save it as UTF-8", line) from error
-    except OSError as error:
-        raise _unreadable(path, f"cannot be read ({error.strerror})", "name a file that this user may read") from error
-    try:
-        return site_toml.parse(text.replace("\r\n", "\n"))
-    except site_toml.Broken as error:
-        raise _unreadable(path, f"is no TOML: {error.problem}", error.hint, error.line) from error
-
-
-def _unreadable(path: Path, problem: str, remedy: str, line: int = 0) -> ConfigErrors:
-    return ConfigErrors((Fault(str(path), line, "", problem, "", remedy),))
 
 
 class _Build:
