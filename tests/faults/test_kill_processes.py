@@ -16,7 +16,6 @@ from support.stand import Stand, head, until
 pytestmark = pytest.mark.broker
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLS = 20
 STAY_EVERY_S, ENTERS_S, LEAVES_S, SCENE_S = 15, 3, 12, 60
 
 SITE = """
@@ -65,15 +64,15 @@ def busy_yard(folder: Path) -> Path:
 class Reaper(threading.Thread):
     """Runs one program, kills it at random moments, starts it again: what power and a service manager do."""
 
-    def __init__(self, stand: Stand, name: str, seed: str, longest_s: float) -> None:
+    def __init__(self, stand: Stand, name: str, seed: str, longest_s: float, kills: int) -> None:
         super().__init__(daemon=True)
-        self.stand, self.name_, self.longest_s = stand, name, longest_s
+        self.stand, self.name_, self.longest_s, self.kills = stand, name, longest_s, kills
         self.random = random.Random(seed)
         self.moments: list[float] = []
         self.failure = ""
 
     def run(self) -> None:
-        for _ in range(KILLS):
+        for _ in range(self.kills):
             program = self.stand.start(self.name_)
             wait_s = self.random.uniform(0.05, self.longest_s)
             deadline = time.monotonic() + wait_s
@@ -93,31 +92,33 @@ def answered(stand: Stand) -> set[str]:
 
 
 def test_kill_9_of_each_process_loses_and_repeats_nothing(
-    broker: Broker, tmp_path: Path, free_port: int, seed: int
+    broker: Broker, tmp_path: Path, free_port: int, seed: int, long_run: bool
 ) -> None:
     from agent.stage.script import load_scene
 
+    kills = 20 if long_run else 10
     scene = busy_yard(tmp_path)
     polygon = [[round(x, 4), round(y, 4)] for x, y in load_scene(str(scene)).zone("yard").polygon]
     start_us = time.monotonic_ns() // 1000
     site = head(broker.port, free_port) + SITE.format(scene=scene, start=start_us, polygon=polygon)
     with Stand(tmp_path / "box", broker.port, site) as stand:
         reapers = [
-            Reaper(stand, "watch", f"{seed} watch", 8.0),
-            Reaper(stand, "uplink", f"{seed} uplink", 5.0),
-            Reaper(stand, "page", f"{seed} page", 3.0),
-            Reaper(stand, "hq", f"{seed} hq", 6.0),
+            Reaper(stand, "watch", f"{seed} watch", 8.0, kills),
+            Reaper(stand, "uplink", f"{seed} uplink", 5.0, kills),
+            Reaper(stand, "page", f"{seed} page", 3.0, kills),
+            Reaper(stand, "hq", f"{seed} hq", 6.0, kills),
         ]
         for reaper in reapers:
             reaper.start()
         for reaper in reapers:
-            reaper.join(KILLS * 12)
+            reaper.join(kills * 12)
             print(f"seed {seed}: {reaper.name_} killed after {reaper.moments} s")
             assert not reaper.failure, reaper.failure
-            assert len(reaper.moments) == KILLS
+            assert len(reaper.moments) == kills
 
         until(lambda: answered(stand), 40, "an incident recorded")
         until(lambda: set(stand.committed()) <= {e["id"] for e in stand.at_hq()}, 60, "everything committed at HQ")
+        until(lambda: len(stand.at_hq("incident.open")) >= 2, 60, "enough incidents to say anything")
         page = urllib.request.urlopen(f"http://127.0.0.1:{free_port}/healthz", timeout=5)
         assert page.status == 200
 
@@ -132,7 +133,6 @@ def test_kill_9_of_each_process_loses_and_repeats_nothing(
         until(
             lambda: (stand.data.parent / "hq.log").read_text("utf-8").count("Nghi vấn") >= len(alerts), 10, "all shown"
         )
-        assert len(alerts) >= 2, "too few incidents to say anything"
 
 
 def at_s(event: dict, start_us: int) -> float:

@@ -1,4 +1,4 @@
-"""A real street over RTSP, a real detector, and a camera that goes away twice: two cars, two incidents, no more."""
+"""A real street over RTSP, a real detector, and a camera that goes away: two cars, two incidents, no more."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def opened(stand: Stand) -> list[dict]:
     return [event["incident"] for event in stand.at_hq("incident.open")]
 
 
-def test_two_parked_cars_alert_once_each_through_two_camera_outages(
-    real: Path, broker: Broker, tmp_path: Path, free_port: int
+def test_two_parked_cars_alert_once_each_through_camera_outages(
+    real: Path, broker: Broker, tmp_path: Path, free_port: int, long_run: bool
 ) -> None:
     model = real / "models/yolox_nano_416.onnx"
     with RtspServer(real / "videos/street_overlook_parked.mp4") as camera:
@@ -60,7 +60,7 @@ def test_two_parked_cars_alert_once_each_through_two_camera_outages(
             run = stand.agent("run")
             until(lambda: len(opened(stand)) == 2, 90, "both parked cars at HQ")
 
-            for outage_s in (5, 45):
+            for outage_s in (5, 45) if long_run else (5,):
                 camera.stop()
                 time.sleep(outage_s)  # the outage itself is what is tested
                 camera.start()
