@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the long suites whole, not a seeded slice of them")
     parser.addoption("--seed", type=int, default=None, help="seed of the random suites (default: drawn and printed)")
     parser.addoption("--require", default="", help="comma-separated marks (real,lab,...) of which no test may skip")
+    parser.addoption("--keep-lab", action="store_true", help="leave the lab's machines running, to look inside")
 
 
 def pytest_configure(config: pytest.Config) -> None:
