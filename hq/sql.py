@@ -131,8 +131,8 @@ ADD_IMAGE = """INSERT INTO images VALUES (:event_id, :sha256, :kind, :box, :epoc
   SET path = excluded.path, gone = '', content_type = excluded.content_type, size_bytes = excluded.size_bytes
   WHERE images.path = '' AND excluded.path <> ''"""
 OTHER_IMAGE = "SELECT sha256 FROM images WHERE box = ? AND epoch = ? AND seq = ? AND sha256 <> ? LIMIT 1"
-IDS_AT = """SELECT event_id FROM events WHERE box = ?1 AND epoch = ?2 AND stream = ?3 AND seq = ?4
-  UNION SELECT event_id FROM images WHERE ?3 = 'm' AND box = ?1 AND epoch = ?2 AND seq = ?4"""
+IDS_AT = """SELECT event_id FROM events WHERE box = :box AND epoch = :epoch AND stream = :stream AND seq = :seq
+  UNION SELECT event_id FROM images WHERE :stream = 'm' AND box = :box AND epoch = :epoch AND seq = :seq"""
 ADD_DEAD = """INSERT INTO dead_letters (topic, reason, payload, box, epoch, stream, seq, received_us, claim)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (claim) WHERE claim IS NOT NULL DO NOTHING"""
 TRIM_DEAD = """DELETE FROM dead_letters WHERE box IS NULL AND number <=

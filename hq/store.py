@@ -243,7 +243,8 @@ class HqStore:
 
     def _rolled_back(self, key: tuple[str, int, str], log: LogState, now_us: int) -> bool:
         ranges = self._db.execute(sql.SEEN, key).fetchall()
-        here = [row[0] for row in self._db.execute(sql.IDS_AT, (*key, log.acked + 1))]
+        place = dict(zip(("box", "epoch", "stream"), key, strict=True), seq=log.acked + 1)
+        here = [row[0] for row in self._db.execute(sql.IDS_AT, place)]
         if ranges and ranges[-1][1] > log.head:
             what = f"the box ends at {log.head}, HQ has {ranges[-1][1]}"
         elif log.next_id and here and log.next_id not in here:

@@ -157,7 +157,7 @@ class Pictures:
 
     def _bury(self, first: int, upto: int) -> None:
         self._media.run(sql.BURY_PICTURES, QUOTA_REACHED, upto)
-        self._media.run(sql.DROP_PICTURES, first, upto)
+        self._media.run(sql.DROP_PICTURES, first, upto, upto)
 
     def _originals_total(self) -> int:
         if self._originals_bytes is None:

@@ -48,7 +48,7 @@ def _delete(log: Log, stream: str, acked: int, upto: int, now: Moment) -> int:
     # Rows of earlier epochs have all been acknowledged; those of this one as far as its watermark.
     last = min(upto, max(acked, first_seq - 1))
     if stream == "m":
-        log.run(sql.DROP_PICTURES, 1, last)
+        log.run(sql.DROP_PICTURES, 1, last, last)
     return log.run(sql.of(sql.DELETE_UPTO, stream), last)
 
 

@@ -70,8 +70,8 @@ UPDATE log_m SET gone = 'damaged'
 WHERE gone IS NULL AND size_bytes <= 32768 AND sha256 NOT IN (SELECT sha256 FROM pictures)
 """
 DROP_PICTURES = """
-DELETE FROM pictures WHERE sha256 IN (SELECT sha256 FROM log_m WHERE seq BETWEEN ?1 AND ?2)
-AND NOT EXISTS (SELECT 1 FROM log_m AS other WHERE other.sha256 = pictures.sha256 AND other.seq > ?2 AND gone IS NULL)
+DELETE FROM pictures WHERE sha256 IN (SELECT sha256 FROM log_m WHERE seq BETWEEN ? AND ?)
+AND NOT EXISTS (SELECT 1 FROM log_m AS other WHERE other.sha256 = pictures.sha256 AND other.seq > ? AND gone IS NULL)
 """
 WANTED_FILES = "SELECT sha256 FROM log_m WHERE gone IS NULL AND seq > ? AND size_bytes > ?"
 FORGET_ORIGINAL = "DELETE FROM originals WHERE sha256 = ?"
