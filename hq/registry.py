@@ -72,11 +72,16 @@ def load_registry(directory: Path | None) -> Registry:
         return Registry({})
     if not directory.is_dir():
         raise ConfigError(str(directory), "is no directory; give the folder that holds one JSON file a box")
-    boxes = [_load_box(path) for path in sorted(directory.glob("*.json"))]
+    boxes = [load_box(path) for path in sorted(directory.glob("*.json"))]
     return Registry({box.id: box for box in boxes})
 
 
-def _load_box(path: Path) -> KnownBox:
+def load_box(path: Path) -> KnownBox:
+    """Read one box's file.
+
+    Raises:
+        ConfigError: it cannot be used; names the file and what to mend.
+    """
     try:
         fields = json.loads(path.read_text("utf-8"))
         return KnownBox(
