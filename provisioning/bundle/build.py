@@ -16,6 +16,7 @@ from agent.keys import Signer
 from provisioning.bundle import checkout, debs, wheels
 from provisioning.bundle.boxtar import Content, write_tar
 from provisioning.bundle.lock import pinned
+from provisioning.bundle.place import appearing, write
 from provisioning.bundle.sums import SIGNATURE, SUMS, files_of, sum_of_file, written
 from provisioning.bundle.targets import Target
 
@@ -53,26 +54,24 @@ def build(order: Order, say: Say) -> Path:
     """
     root = checkout.find_checkout()
     models = _models(root, order.models)
-    carried = checkout.carried_files(root)
+    carried = {name: root / name for name in checkout.carried_files(root)}
     if checkout.is_changed(root):
         say("note: this checkout has changes that are in no commit; they go into the bundle")
     with _scratch(order.cache, say) as scratch:
         own = checkout.build_wheel(root, scratch)
-        files = _box_files(order, root, own, scratch, say)
         folder = order.output / f"commune-agent-{own.version}-{order.target.name}"
-        with _appearing(folder) as part:
+        with appearing(folder) as part:
+            box = _box_files(order, root, own, scratch, say)
             say("writing the bundle")
-            write_tar(part / "box.tar", files)
-            for name in carried:
-                _copy(root / name, part / name)
-            for name, path in models.items():
-                _copy(path, part / name)
-            _write(part / "VERSION", f"{own.version}\n".encode())
-            _write(part / "TARGET", f"{order.target.name}\n".encode())
+            write_tar(part / "box.tar", box)
+            for name, path in (carried | models).items():
+                write(part / name, path.read_bytes(), executable=os.access(path, os.X_OK))
+            write(part / "VERSION", f"{own.version}\n".encode())
+            write(part / "TARGET", f"{order.target.name}\n".encode())
             sums = written({name: sum_of_file(part / name) for name in files_of(part)}).encode()
-            _write(part / SUMS, sums)
+            write(part / SUMS, sums)
             if order.signer is not None:
-                _write(part / SIGNATURE, f"{order.signer(sums).hex()}\n".encode())
+                write(part / SIGNATURE, f"{order.signer(sums).hex()}\n".encode())
     return folder
 
 
@@ -131,49 +130,3 @@ def _scratch(cache: Path, say: Say) -> Iterator[Path]:
             shutil.rmtree(left)
         with tempfile.TemporaryDirectory(dir=cache, prefix="build-") as folder:
             yield Path(folder)
-
-
-@contextmanager
-def _appearing(folder: Path) -> Iterator[Path]:
-    """Give a folder to fill; at the end it takes the name ``folder``, on a fault it is gone."""
-    part = folder.with_name(f".{folder.name}.part")
-    old = folder.with_name(f".{folder.name}.old")
-    try:
-        if folder.exists() and not (folder / SUMS).is_file():
-            raise ConfigError("-o", f"{folder} exists and is no bundle; name another folder or move it away")
-        for left in (part, old):
-            shutil.rmtree(left, ignore_errors=True)
-        part.mkdir(parents=True)
-        try:
-            yield part
-            if folder.exists():
-                folder.rename(old)
-            part.rename(folder)
-            _sync(folder.parent)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-            shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise ConfigError("-o", f"{error.filename or folder} cannot be written: {error.strerror}") from error
-
-
-def _copy(source: Path, target: Path) -> None:
-    _write(target, source.read_bytes())
-    target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file and wait until the disk has it: a stick is pulled out as soon as the last line is printed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.errors import AgentError, BackendMissing
 
-_TOLD = 6  # lines of a failed program's output that are passed on
+_TOLD = 3  # lines of a failed program's output that are passed on
 
 
 class BundleError(AgentError):
@@ -48,7 +48,7 @@ def run(
         hear: is told every line as it comes.
 
     Raises:
-        BackendMissing: the program is not on this machine.
+        BackendMissing: the program is not on this machine, or may not be run.
         BundleError: it failed.
     """
     environment = {**os.environ, "LC_ALL": "C.UTF-8", **(setting or {})}
@@ -68,8 +68,8 @@ def run(
                 lines.append(line)
                 if hear is not None:
                     hear(line.rstrip())
-    except FileNotFoundError as error:
-        raise BackendMissing(str(words[0]), f"it is not on this machine ({error.strerror})") from error
+    except OSError as error:
+        raise BackendMissing(str(words[0]), f"it does not start on this machine ({error.strerror})") from error
     if running.returncode != 0:
         said = [line.strip() for line in lines if line.strip()]
         raise BundleError("\n".join((problem, *said[-_TOLD:])))

@@ -97,5 +97,5 @@ def _line(pin: Pin) -> str:
 
 def _tell(line: str, say: Say) -> None:
     how, _, what = line.strip().partition(" ")
-    if how in ("Downloading", "Using"):  # "Using cached": pip's own cache has it
-        say(f"  {what.removeprefix('cached ').rsplit('/', 1)[-1]}")
+    if how in ("Downloading", "Using", "Processing"):  # "Using cached", "Processing": it was on this machine
+        say(f"  {what.split(' (from ')[0].rsplit('/', 1)[-1].removeprefix('cached ')}")
