@@ -15,7 +15,7 @@ CARRIED_VARIABLES='^(PIP|SSL|REQUESTS|HTTPS?|https?|NO|no)_[A-Za-z_]+='
 usage() {
   cat <<'TEXT'
 tests/lab/userland.sh jammy|noble [--bare] [--out DIR] [COMMAND...]
-  runs COMMAND (default: pytest on tests/unit, contract, faults and process) on a clone of this checkout, in /src
+  runs COMMAND (default: pytest on what tests no browser and boots no machine) on a clone of this checkout, in /src
   --bare     Ubuntu with python3 alone, for ./run; without it Mosquitto and the like are there, and `python` is that
              of a venv over the system's own python3, with the locked packages of requirements/dev.txt
   --out DIR  a folder of this machine that COMMAND finds as /out
@@ -72,14 +72,14 @@ make_bare() {
   DEBOOTSTRAP_DIR=$scripts debootstrap "${check[@]}" --variant=minbase --components=main,universe \
     --include="$(IFS=,; echo "${BARE[*]}")" "$suite" "$home/bare.new" "$COMMUNE_UBUNTU_ARCHIVE" >"$log" 2>&1 ||
     { tail -n 3 "$log" >&2; cannot "no Ubuntu $suite could be had from $COMMUNE_UBUNTU_ARCHIVE; all of it: $log"; }
-  printf '#!/bin/sh\nexit 101\n' >"$home/bare.new/usr/sbin/policy-rc.d" # no service starts in here
-  chmod 755 "$home/bare.new/usr/sbin/policy-rc.d"
 }
 
 make_furnished() {
   say "installing Mosquitto and the locked Python packages into Ubuntu $suite (once)"
   # shellcheck disable=SC2016 # these are the inner shell's
   enter "$home/bare" "$home/furnished.new" "" "$source" sh -euc '
+    printf "#!/bin/sh\nexit 101\n" >/usr/sbin/policy-rc.d # no service starts in here
+    chmod 755 /usr/sbin/policy-rc.d
     apt-get update -q
     apt-get install -y -q --no-install-recommends "$@"
     python3 -m venv --system-site-packages /venv
@@ -110,7 +110,7 @@ main() {
       *) break ;;
     esac
   done
-  [ $# -gt 0 ] || set -- "${PYTEST[@]}" tests/unit tests/contract tests/faults tests/process
+  [ $# -gt 0 ] || set -- "${PYTEST[@]}" tests/unit tests/contract tests/walls tests/faults tests/process
 
   [ "$(id -u)" = 0 ] || cannot "needs root: run it with sudo"
   for program in debootstrap git unshare setpriv flock; do
@@ -137,7 +137,7 @@ main() {
   bare_key=$(echo "${BARE[@]}" "$suite" | cksum)
   key="$bare_key $({ echo "${FURNITURE[@]}"; git -c safe.directory="$checkout" -C "$checkout" show HEAD:requirements/dev.txt HEAD:requirements/build.txt; } | cksum)"
   until whole bare "$bare_key" && { [ -n "$bare" ] || whole furnished "$key"; }; do
-    flock -x 9
+    flock -n -x 9 || { say "waiting for the other runs in $home to end" && flock -x 9; }
     part bare "$bare_key" make_bare
     [ -n "$bare" ] || part furnished "$key" make_furnished
     flock -s 9
