@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -34,8 +35,14 @@ class Office:
         self._folder = folder
         self.authority = folder / "records" / "authority"
         self.registry = folder / "records" / "registry"
-        self.registry.mkdir(parents=True)
-        done("ca", "new", self.authority, "--area", AREA, "--name", "CA xã Thử")
+        self.registry.mkdir(parents=True, exist_ok=True)
+        if not self.authority.exists():
+            done("ca", "new", self.authority, "--area", AREA, "--name", "CA xã Thử")
+
+    def copy(self, folder: Path) -> Office:
+        """Give an office of its own with the same records and machines."""
+        shutil.copytree(self._folder, folder)
+        return Office(folder)
 
     @property
     def ca(self) -> Path:
@@ -48,6 +55,11 @@ class Office:
         only = () if role == "box" else ("--tls-only",)
         done("box", "key", name, "--dir", pki, "--stem", stem, *only)
         self.sign(name, role, *options)
+        return self.files(name, stem)
+
+    def files(self, name: str, stem: str = "box") -> tuple[Path, Path]:
+        """Certificate and key of a machine that has them."""
+        pki = self._folder / "machines" / name
         return pki / f"{stem}.pem", pki / f"{stem}.key"
 
     def sign(self, name: str, role: str = "box", *options: str) -> None:
@@ -69,16 +81,19 @@ class Office:
 
 
 class OfficeBroker(Broker):
-    """Mosquitto with the configuration that the commands wrote, included by the distribution's own file."""
+    """Mosquitto with the configuration that the commands wrote, included by the distribution's own file.
 
-    def __init__(self, folder: Path, office: Office) -> None:
+    Its certificate is that of the machine ``name``, made by ``office.machine(name, "broker")``.
+    """
+
+    def __init__(self, folder: Path, office: Office, name: str = "localhost") -> None:
         super().__init__(folder)
         self._folder, self._office = folder, office
         pki = folder / "pki"
         pki.mkdir()
         (folder / "conf.d").mkdir()
         (pki / "ca.pem").write_bytes(office.ca.read_bytes())
-        cert, key = office.machine("localhost", "broker", "--address", "127.0.0.1")
+        cert, key = office.files(name, "broker")
         (pki / "broker.pem").write_bytes(cert.read_bytes())
         (pki / "broker.key").write_bytes(key.read_bytes())
         self.bring()

@@ -49,8 +49,11 @@ class Caller:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        client = self._client
+        client.disconnect()
+        client.loop_stop()
+        # Callbacks make a cycle with us; broken, so that paho closes its own sockets here and not when gc comes by.
+        client.on_connect = client.on_disconnect = client.on_publish = client.on_subscribe = client.on_message = None
 
     @property
     def connected(self) -> bool:

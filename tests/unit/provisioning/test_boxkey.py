@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -132,3 +134,25 @@ def test_a_name_that_cannot_be_used_makes_no_file(
     with pytest.raises(ConfigError, match=problem):
         made(tmp_path / "pki", name, **options)
     assert not (tmp_path / "pki").exists()
+
+
+@pytest.fixture
+def closed_folder() -> Iterator[Path]:
+    """A folder that this test may look into and not write, also where it runs as root."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        root = os.geteuid() == 0
+        folder.chmod(0o755 if root else 0o555)
+        os.seteuid(65_534 if root else os.geteuid())
+        try:
+            yield folder
+        finally:
+            os.seteuid(os.getuid())
+            folder.chmod(0o755)
+
+
+def test_who_may_not_write_there_is_told_to_use_sudo(closed_folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be written \(Permission denied\); run this with sudo"):
+        made(closed_folder / "pki")
+    with pytest.raises(ConfigError, match=r"box\.key: cannot be written \(Permission denied\); run this with sudo"):
+        made(closed_folder)
