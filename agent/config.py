@@ -22,8 +22,9 @@ from agent.evidence.settings import EvidenceSettings
 from agent.page.settings import PageSettings, ShownCamera
 from agent.rules.settings import DEFAULTS, RulebookSettings, RuleSettings, ZoneSettings
 from agent.site_faults import ConfigErrors, from_pydantic, tell
-from agent.site_values import is_loopback, parse_window, read_secret
-from agent.store.settings import StoreSettings
+from agent.site_secrets import Secrets, Vault
+from agent.site_values import is_loopback, parse_window
+from agent.store.settings import SIGNERS, StoreSettings
 from agent.track.settings import TrackSettings
 from agent.uplink.settings import TlsSettings, UplinkSettings
 from agent.video.settings import FFMPEG_ENVIRONMENT, CameraSettings
@@ -44,7 +45,7 @@ class Site:
         timezone: IANA name.
         state_dir: what must survive.
         runtime_dir: what must only be fresh.
-        store, detect, track, evidence, uplink, page: as the rooms say.
+        store, detect, track, evidence, uplink, page: as the rooms say; a password that was not asked for is empty.
         cameras: in the order of the file.
         rulebooks: one a camera, same order.
         hash: 16 hex digits of the effective configuration, defaults included; comments and order do not count.
@@ -99,33 +100,40 @@ def prepare_decoder() -> None:
         os.environ.setdefault(name, value)
 
 
-def load(path: Path) -> Site:
-    """Read and check a site.toml, and the secrets it names.
+def load(path: Path, secrets: Secrets = Secrets.ALL) -> Site:
+    """Read and check a site.toml, and those secrets it names that are asked for.
+
+    A service finds them among its credentials (systemd.exec(5)), each under its file name.
+
+    Args:
+        path: of the file.
+        secrets: what the program needs; files of the others may be missing, or closed to it.
 
     Raises:
         ConfigErrors: it cannot be used; the error tells every fault found in one pass.
     """
     document = site_shape.read(path)
-    folder = path.resolve().parent
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    vault = Vault(path.resolve().parent, secrets, Path(credentials) if credentials else None)
     try:
         shape = site_model.SiteFile.model_validate(document.values)
         findings = []
     except ValidationError as error:
         findings = from_pydantic(error)
-    findings.extend(site_checks.faults(document.values, folder))
+    findings.extend(site_checks.faults(document.values, vault))
     if findings:
         faults = (tell(finding, document, str(path)) for finding in findings)
         raise ConfigErrors(tuple(sorted(faults, key=lambda fault: fault.line)))
     warnings = tuple(str(tell(found, document, str(path))) for found in site_checks.warnings(document.values))
-    return _Build(shape, folder).site(path, warnings)
+    return _Build(shape, vault).site(path, warnings)
 
 
 class _Build:
     """Turns a checked file into settings; paths become absolute, defaults and secrets are filled in."""
 
-    def __init__(self, shape: site_model.SiteFile, folder: Path) -> None:
+    def __init__(self, shape: site_model.SiteFile, vault: Vault) -> None:
         self._shape = shape
-        self._folder = folder
+        self._vault = vault
         canonical = json.dumps(shape.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
         self._hash = hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
@@ -140,7 +148,7 @@ class _Build:
             timezone=shape.box.timezone,
             state_dir=state_dir,
             runtime_dir=self._path(shape.box.runtime_dir),
-            store=StoreSettings(box=shape.box.id, state_dir=state_dir, **dict(shape.store)),
+            store=self._store(state_dir),
             cameras=tuple(map(self._camera, shape.camera)),
             detect=self._detect(state_dir),
             track=TrackSettings(**dict(shape.tracker)),
@@ -153,10 +161,22 @@ class _Build:
         )
 
     def _path(self, name: str) -> Path:
-        return self._folder / name
+        return self._vault.folder / name
 
-    def _secret(self, name: str | None) -> str:
-        return read_secret(self._path(name)) if name else ""
+    def _password(self, name: str | None, of: Secrets) -> str:
+        return self._vault.password(name) if name and of in self._vault.asked else ""
+
+    def _store(self, state_dir: Path) -> StoreSettings:
+        keys = self._shape.box.keys_dir
+        # Keys that migrate makes lie where the programs may read them: they are no credentials.
+        places = {signer: self._vault.place(f"{keys}/{signer}.key") for signer in SIGNERS} if keys else {}
+        return StoreSettings(
+            box=self._shape.box.id,
+            state_dir=state_dir,
+            given_keys_dir=self._path(keys) if keys else None,
+            key_files=places,
+            **dict(self._shape.store),
+        )
 
     def _detect(self, state_dir: Path) -> DetectSettings:
         keys = self._shape.detector
@@ -176,7 +196,7 @@ class _Build:
             backend=keys.backend,
             url=self._address(keys),
             user=keys.user,
-            password=self._secret(keys.password_file),
+            password=self._password(keys.password_file, Secrets.CAMERAS),
             fps=keys.fps,
             pace=keys.pace,
             loop=keys.loop,
@@ -201,7 +221,8 @@ class _Build:
     def _uplink(self) -> UplinkSettings:
         keys = self._shape.uplink
         files = keys.tls
-        tls = TlsSettings(self._path(files.ca), self._path(files.cert), self._path(files.key)) if files else None
+        # The certificates are read where they stand, so that renewed ones count at the next connection.
+        tls = TlsSettings(self._path(files.ca), self._path(files.cert), self._vault.place(files.key)) if files else None
         return UplinkSettings(
             box=self._shape.box.id,
             area=self._shape.box.area,
@@ -210,7 +231,7 @@ class _Build:
             tls=tls,
             insecure=keys.insecure,
             username=keys.username,
-            password=self._secret(keys.password_file),
+            password=self._password(keys.password_file, Secrets.LINK),
             delivery=keys.delivery,
             heartbeat_s=keys.heartbeat_s,
             config_hash=self._hash,
@@ -224,7 +245,7 @@ class _Build:
         return PageSettings(
             host=keys.host,
             port=keys.port,
-            password_file=self._path(keys.password_file) if keys.password_file else None,
+            password_file=self._vault.place(keys.password_file) if keys.password_file else None,
             hostnames=tuple(keys.hostnames),
             language=keys.language,
             box=self._shape.box.id,

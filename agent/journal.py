@@ -10,7 +10,7 @@ import sys
 try:
     # A folder named systemd/ stands at the repository root: "import systemd" alone would succeed there as an empty
     # namespace package, so ask for the modules by name.
-    from systemd import daemon as _daemon
+    from systemd import daemon as _daemon  # noqa: I001 - for the same reason ruff takes it for ours
     from systemd.journal import JournalHandler as _JournalHandler
 except ImportError:  # a laptop, or a box without python3-systemd: the protocol below needs no package
     _daemon = None
@@ -19,11 +19,17 @@ except ImportError:  # a laptop, or a box without python3-systemd: the protocol 
 _FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
-def start_logging(level: str = "INFO") -> None:
-    """Send the root logger to the journal under systemd, else to stderr; ``level`` is a logging level name."""
+def start_logging(level: str = "INFO", name: str = "commune-agent") -> None:
+    """Send the root logger to the journal under systemd, else to stderr.
+
+    Args:
+        level: a logging level name.
+        name: what the journal calls this program (``journalctl -t``).
+    """
     handler: logging.Handler
     if _JournalHandler is not None and os.environ.get("JOURNAL_STREAM"):
-        handler = _JournalHandler(SYSLOG_IDENTIFIER="commune-agent")
+        handler = _JournalHandler(SYSLOG_IDENTIFIER=name)
+        handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))  # the journal keeps time and level itself
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter(_FORMAT, "%H:%M:%S"))

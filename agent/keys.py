@@ -28,8 +28,12 @@ class Signer:
         return self._key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
 
-def load_signer(path: Path) -> Signer:
+def load_signer(path: Path, remedy: str = "make one with: commune-agent migrate") -> Signer:
     """Read a signing key in PEM.
+
+    Args:
+        path: of the key.
+        remedy: what to do where it is missing or broken.
 
     Raises:
         ConfigError: the file is missing, unreadable or no Ed25519 key.
@@ -37,11 +41,9 @@ def load_signer(path: Path) -> Signer:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(
-            str(path), f"no usable signing key ({error}); make one with: commune-agent migrate"
-        ) from error
+        raise ConfigError(str(path), f"no usable signing key ({error}); {remedy}") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise ConfigError(str(path), "is not an Ed25519 key; make one with: commune-agent migrate")
+        raise ConfigError(str(path), f"is not an Ed25519 key; {remedy}")
     return Signer(key)
 
 

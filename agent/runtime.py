@@ -5,10 +5,8 @@ Also the requests that a command drops for a running process (``ask``): the proc
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import pwd
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -16,6 +14,7 @@ from pathlib import Path
 
 from agent.clock import Moment
 from agent.errors import StoreError
+from agent.owner import as_owner, owner_of, user_name
 
 _NO_LOGIN = 2**32 - 1  # of a process that no log-in has started
 
@@ -58,6 +57,7 @@ class WatchStatus:
         detect_ms: mean time of one inference call over the last 10 s.
         trouble: why events cannot be recorded at the moment; empty when all is well.
         slow: ids of running cameras that are judged less than once a second, so that incidents may not end.
+        boot: id of this boot as watch sees it; in a container a sandbox may see another one than a command does.
     """
 
     mono_us: int
@@ -68,6 +68,7 @@ class WatchStatus:
     detect_ms: float
     trouble: str = ""
     slow: tuple[str, ...] = ()
+    boot: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,16 +155,27 @@ class Ask:
         return now.boot_id != self.boot_id or now.mono_us - self.asked_mono_us > self.valid_s * 1_000_000
 
 
-def drop_ask(ask_dir: Path, what: str, now: Moment, *, valid_s: float = 60.0, note: str = "") -> Ask:
+def drop_ask(
+    ask_dir: Path, what: str, now: Moment, *, valid_s: float = 60.0, note: str = "", boot: str | None = None
+) -> Ask:
     """Leave a request for the process that owns ``ask_dir``.
+
+    Args:
+        ask_dir: of that process.
+        what: it shall do.
+        now: the present.
+        valid_s: how long it may do so.
+        note: for its log.
+        boot: id of this boot as that process says it sees it, if it says so.
 
     Raises:
         StoreError: it cannot be left there.
     """
-    ask = Ask(str(uuid.uuid4()), what, now.mono_us, now.boot_id, valid_s, note, asker())
+    ask = Ask(str(uuid.uuid4()), what, now.mono_us, boot or now.boot_id, valid_s, note, asker())
     try:
-        ask_dir.mkdir(parents=True, exist_ok=True)
-        write_bytes(ask_dir / f"{ask.id}.json", json.dumps(asdict(ask)).encode())
+        with as_owner(ask_dir):
+            ask_dir.mkdir(parents=True, exist_ok=True)
+            write_bytes(ask_dir / f"{ask.id}.json", json.dumps(asdict(ask)).encode())
     except PermissionError as error:
         raise StoreError("; ".join(foreign(ask_dir))) from error
     except OSError as error:
@@ -173,14 +185,14 @@ def drop_ask(ask_dir: Path, what: str, now: Moment, *, valid_s: float = 60.0, no
 
 def asker() -> str:
     """Name the user who runs this command, and behind sudo the one who logged in (Linux keeps it: loginuid)."""
-    name = _user_name(os.getuid())
+    name = user_name(os.getuid())
     try:
         login_uid = int(Path("/proc/self/loginuid").read_bytes())
     except (OSError, ValueError):
         return name
     if login_uid in (_NO_LOGIN, os.getuid()):
         return name
-    return f"{name} (logged in as {_user_name(login_uid)})"
+    return f"{name} (logged in as {user_name(login_uid)})"
 
 
 def closed(path: Path) -> bool:
@@ -199,12 +211,9 @@ def foreign(path: Path) -> tuple[str, str]:
 
     Which user runs a command decides what it sees: behind a closed folder a running box looks like none.
     """
-    owner = "unknown"
-    for place in (path, *path.absolute().parents):
-        with contextlib.suppress(OSError):
-            owner = _user_name(place.stat().st_uid)
-            break
-    return f"{path} may not be used by this user", f"run it as the user that runs the box (owner {owner})"
+    owner = owner_of(path)
+    user = "unknown" if owner is None else user_name(owner.st_uid)
+    return f"{path} may not be used by this user", f"run it with sudo, or as the user that runs the box (owner {user})"
 
 
 def pending_asks(ask_dir: Path) -> Iterator[tuple[Path, Ask | None]]:
@@ -217,17 +226,10 @@ def pending_asks(ask_dir: Path) -> Iterator[tuple[Path, Ask | None]]:
 
 
 def make_private(directory: Path) -> None:
-    """Create ``directory`` for its owner alone (0700) unless it exists."""
-    directory.mkdir(parents=True, exist_ok=True)
-    if not os.listdir(directory):  # noqa: PTH208
+    """Create ``directory`` for its owner alone (0700); an empty one that everybody may enter is closed."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if directory.stat().st_mode & 0o007 and not os.listdir(directory):  # noqa: PTH208
         directory.chmod(0o700)
-
-
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def _read(path: Path) -> dict | None:  # type: ignore[type-arg]

@@ -14,8 +14,9 @@ from typing import Any
 from agent.detect.settings import DetectSettings
 from agent.evidence.settings import EvidenceSettings
 from agent.site_faults import Finding
+from agent.site_secrets import Secrets, Vault
 from agent.site_toml import KeyPath
-from agent.site_values import choice, is_host, is_loopback, secret_fault, shows_password
+from agent.site_values import choice, is_host, is_loopback, shows_password
 from agent.track.settings import TrackSettings
 
 Values = Mapping[str, Any]
@@ -30,19 +31,20 @@ _SCHEMES = {"opencv": ("rtsp",), "jetson": ("rtsp", "csi", "v4l2"), "rendered": 
 """What an address may begin with, by backend; paths and devices carry no scheme."""
 
 
-def faults(values: Values, folder: Path) -> Iterator[Finding]:
-    """Give everything that keeps the site from being used.
+def faults(values: Values, vault: Vault) -> Iterator[Finding]:
+    """Give everything that keeps the site from being used by who reads it.
 
     Args:
         values: the parsed document, unchecked.
-        folder: of site.toml; relative paths start there.
+        vault: where the files of secrets lie, and which of them are wanted.
     """
     yield from _twice(values, ("camera",), ("id",))
     for path, camera in _tables(values, "camera"):
-        yield from _camera(path, camera, folder)
+        yield from _camera(path, camera, vault)
+    yield from _namesakes(values, vault)
     yield from _scores(values)
-    yield from _link(_table(values, "uplink"), folder)
-    yield from _door(_table(values, "page"), folder)
+    yield from _link(_table(values, "uplink"), vault)
+    yield from _door(_table(values, "page"), vault)
 
 
 def warnings(values: Values) -> Iterator[Finding]:
@@ -80,10 +82,10 @@ def _demo_model(values: Values) -> Iterator[Finding]:
         )
 
 
-def _camera(path: KeyPath, camera: Values, folder: Path) -> Iterator[Finding]:
+def _camera(path: KeyPath, camera: Values, vault: Vault) -> Iterator[Finding]:
     yield from _twice(camera, (*path, "zone"), ("id",))
     yield from _twice(camera, (*path, "rule"), ("rule", "zone"))
-    yield from _credentials(path, camera, "user", folder)
+    yield from _password((*path, "password_file"), camera, "user", vault if Secrets.CAMERAS in vault.asked else None)
     yield from _scheme(path, camera)
     zones = [_text(zone, "id") for _, zone in _tables(camera, "zone")]
     for inner, rule in _tables(camera, "rule"):
@@ -121,19 +123,32 @@ def _twice(table: Values, path: KeyPath, keys: tuple[str, ...]) -> Iterator[Find
         seen.add(name)
 
 
-def _credentials(path: KeyPath, table: Values, user: str, folder: Path) -> Iterator[Finding]:
+def _password(here: KeyPath, table: Values, user: str, vault: Vault | None) -> Iterator[Finding]:
+    """Judge a password file; without a ``vault`` only what stands beside it."""
     name = _text(table, "password_file")
     if not name:
         return
-    here = (*path, "password_file")
     if not _text(table, user):
         yield Finding(here, f"is a password without {user}", f"write {user} = beside it", name)
-    fault = secret_fault(folder / name)
-    if fault and not (folder / name).exists() and not {"/", "."} & set(name):
+    trouble = vault.password_trouble(name) if vault is not None else None
+    if trouble and vault is not None and not vault.is_there(name) and not {"/", "."} & set(name):
         # It may be the password itself: it is not repeated.
         yield Finding(here, "names a file that is not there", "write the password into a file and name that file")
-    elif fault:
-        yield Finding(here, *fault, name)
+    elif trouble:
+        yield Finding(here, *trouble, name)
+
+
+def _namesakes(values: Values, vault: Vault) -> Iterator[Finding]:
+    """Find two files of one name: as credentials of one service they would be one file."""
+    if vault.credentials is None and not _text(_table(values, "box"), "keys_dir"):
+        return
+    known: dict[str, Path] = {}
+    for path, camera in _tables(values, "camera"):
+        name = _text(camera, "password_file")
+        place = vault.folder / name
+        if name and known.setdefault(place.name, place) != place:
+            problem = f"has the file name of {known[place.name]}, so that a service could not tell the two apart"
+            yield Finding((*path, "password_file"), problem, "give it a name of its own", name)
 
 
 def _scores(values: Values) -> Iterator[Finding]:
@@ -152,7 +167,7 @@ def _scores(values: Values) -> Iterator[Finding]:
         yield Finding(("tracker", "low_score"), f"is above high_score ({high})", f"write {high} or less", low)
 
 
-def _link(uplink: Values, folder: Path) -> Iterator[Finding]:
+def _link(uplink: Values, vault: Vault) -> Iterator[Finding]:
     host = _text(uplink, "host")
     if is_host(host) and "tls" not in uplink and uplink.get("insecure") is not True and not is_loopback(host):
         yield Finding(
@@ -162,18 +177,23 @@ def _link(uplink: Values, folder: Path) -> Iterator[Finding]:
             " insecure = true)",
             host,
         )
-    yield from _credentials(("uplink",), uplink, "username", folder)
-    tls = _table(uplink, "tls")
-    for key in ("ca", "cert", "key"):
+    wanted = vault if Secrets.LINK in vault.asked else None
+    yield from _password(("uplink", "password_file"), uplink, "username", wanted)
+    yield from _certificates(_table(uplink, "tls"), wanted)
+
+
+def _certificates(tls: Values, vault: Vault | None) -> Iterator[Finding]:
+    for key in ("ca", "cert"):
         name = _text(tls, key)
-        if name and not os.access(folder / name, os.R_OK):
+        if vault is not None and name and not os.access(vault.folder / name, os.R_OK):
             yield Finding(("uplink", "tls", key), "names a file that cannot be read", "put it there", name)
-        elif name and key == "key" and (folder / name).stat().st_mode & 0o007:
-            problem = "names a private key that everybody on this machine can read"
-            yield Finding(("uplink", "tls", key), problem, f"chmod 600 {folder / name}", name)
+    name = _text(tls, "key")
+    trouble = vault.key_trouble(name) if vault is not None and name else None
+    if trouble:
+        yield Finding(("uplink", "tls", "key"), *trouble, name)
 
 
-def _door(page: Values, folder: Path) -> Iterator[Finding]:
+def _door(page: Values, vault: Vault) -> Iterator[Finding]:
     host = _text(page, "host")
     name = _text(page, "password_file")
     if is_host(host) and not is_loopback(host) and not name:
@@ -183,9 +203,9 @@ def _door(page: Values, folder: Path) -> Iterator[Finding]:
             'write password_file = "page.passwords" and make an account with: commune-agent password',
             host,
         )
-    if name and (folder / name).exists() and (folder / name).stat().st_mode & 0o007:
-        problem = "names a file that everybody on this machine can read"
-        yield Finding(("page", "password_file"), problem, f"chmod 600 {folder / name}", name)
+    trouble = vault.open_trouble(name) if name and Secrets.PAGE in vault.asked else None
+    if trouble:
+        yield Finding(("page", "password_file"), *trouble, name)
 
 
 def _table(values: Values, key: str) -> Values:

@@ -65,6 +65,11 @@ class Box(Table):
     runtime_dir: str = _key(
         "Directory of what must only be fresh (status, previews); best in memory.", "/run/commune-agent"
     )
+    keys_dir: str | None = _key(
+        "Directory of signing keys that commune-agent box key has made; left out: migrate makes them in box.state_dir.",
+        None,
+        example="pki",
+    )
 
 
 class Detector(Table):

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from agent import site_checks, site_toml
 from agent.site_faults import ConfigErrors, Fault, Finding, from_pydantic, tell
 from agent.site_model import SiteFile
+from agent.site_secrets import Secrets, Vault
 
 
 def read(path: Path) -> site_toml.Document:
@@ -49,8 +50,8 @@ def findings(values: Mapping[str, Any], folder: Path, *, passwords: bool) -> lis
         found = from_pydantic(error)
     found.extend(
         finding
-        for finding in site_checks.faults(values, folder)
-        if finding.path[:2] != ("uplink", "tls") and (passwords or finding.path[-1] != "password_file")
+        for finding in site_checks.faults(values, Vault(folder, Secrets.ALL if passwords else Secrets.NONE))
+        if finding.path[:2] != ("uplink", "tls")
     )
     return found
 

@@ -1,4 +1,4 @@
-"""The values of site.toml that need more than a type: ids, addresses, outlines, windows, secrets; stdlib only."""
+"""The values of site.toml that need more than a type: ids, addresses, outlines, windows; stdlib only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import urllib.parse
 import zoneinfo
 from collections.abc import Iterable
 from datetime import time
-from pathlib import Path
 
 from agent.core import polygon
 from agent.rules.settings import DEFAULTS, Window
@@ -216,25 +215,3 @@ def check_window(text: str) -> str:
     """Accept a weekly window."""
     parse_window(text)
     return text
-
-
-def secret_fault(path: Path) -> tuple[str, str] | None:
-    """Say what keeps a password file from being used, as (problem, remedy); None where it is fine."""
-    try:
-        mode = path.stat().st_mode
-        lines = path.read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        return "names a file that is not there", f"write the password into it, then: chmod 600 {path}"
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not text"
-        return f"names a file that cannot be read ({reason})", "make it a text file that this user owns"
-    if mode & 0o007:
-        return "names a file that everybody on this machine can read", f"chmod 600 {path}"
-    if len(lines) != 1 or not lines[0]:
-        return "names a file that does not hold exactly one line", "put the password alone on its first line"
-    return None
-
-
-def read_secret(path: Path) -> str:
-    """Read a password file that ``secret_fault`` has passed."""
-    return path.read_text("utf-8").splitlines()[0]

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
+from agent import journal
 from agent.clock import Clock, jitter
 from agent.core.message import (
     HQ_BOX,
@@ -89,7 +90,9 @@ class Receiver:
         """
         began_us = self._clock.now().mono_us
         self._catch_up()
+        journal.notify("READY=1")  # with or without a broker: an answer from it is not ours to wait for
         while not stop.is_set() and not self._finished(began_us):
+            journal.notify("WATCHDOG=1")
             if self._link.connected or self._connect(stop, began_us):
                 self._turn()
         self._flush()
@@ -114,16 +117,19 @@ class Receiver:
             log.warning("lost the broker: %s; trying again", self._link.lost)
         self._flush()
         while not stop.is_set() and not self._finished(began_us):
+            journal.notify("WATCHDOG=1")
             try:
                 self._link.connect()
             except LinkError as error:
                 if str(error) != told:
                     log.error("%s", error)
+                    journal.notify(f"STATUS={error}")
                 told = str(error)
                 stop.wait(min(wait_s, _BACKOFF_S[1]) * (0.5 + jitter() / 2))
                 wait_s *= 2
             else:
                 log.info("connected; receiving area %s", self._settings.area)
+                journal.notify(f"STATUS=connected; receiving area {self._settings.area}")
                 self._announce(online=not self._trouble)
                 return True
         return False

@@ -16,6 +16,7 @@ from agent.cli.original import hand_out
 from agent.clock import SystemClock
 from agent.config import Site, load
 from agent.errors import AgentError, ConfigError
+from agent.site_secrets import Secrets
 from agent.store.reader import Row
 from agent.store.views import IncidentView, Views
 
@@ -141,7 +142,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _with_views(arguments: argparse.Namespace, action: Any) -> int:
-    site = load(arguments.config)
+    site = load(arguments.config, Secrets.NONE)
     views = Views(site.store)
     try:
         return int(action(arguments, site, views))

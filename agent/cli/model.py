@@ -14,6 +14,7 @@ from agent.detect.install import add_model
 from agent.detect.modelstore import how_to_get, resolve_model
 from agent.detect.settings import DetectSettings
 from agent.errors import ModelError
+from agent.site_secrets import Secrets
 
 
 def add(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -99,5 +100,5 @@ def _row(card_id: str, models_dir: Path) -> dict[str, Any]:
 
 def _models_dir(arguments: argparse.Namespace) -> Path:
     if arguments.config is not None:
-        return load(arguments.config).detect.models_dir
+        return load(arguments.config, Secrets.NONE).detect.models_dir
     return Path(arguments.models_dir or DetectSettings.models_dir)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from agent import runtime
-from agent.cli.page_probe import running_page
+from agent.cli.page_probe import running_page, told
 from agent.clock import Clock
 from agent.config import Site
 from agent.errors import AgentError, ConfigError
@@ -61,7 +61,8 @@ def record(note: str, site: Site, clock: Clock) -> None:
             " is not running; start it (commune-agent page CONFIG, or its service) and export again"
         )
     ask_dir = site.store.ask_dir("page")
-    ask = runtime.drop_ask(ask_dir, EXPORT, clock.now(), valid_s=_VALID_S, note=note)
+    boot = told(site.runtime_dir, "boot")
+    ask = runtime.drop_ask(ask_dir, EXPORT, clock.now(), valid_s=_VALID_S, note=note, boot=boot)
     try:
         _wait(ask, site, clock)
     finally:

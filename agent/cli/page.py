@@ -10,6 +10,7 @@ from agent.cli.process import add_program_arguments
 from agent.clock import Clock
 from agent.config import Site
 from agent.page import process
+from agent.site_secrets import Secrets
 
 
 def add(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -19,7 +20,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         description="Serve the box's web page. Stops on SIGTERM or Ctrl-C.",
         example="commune-agent page site.toml",
     )
-    add_program_arguments(parser, run)
+    add_program_arguments(parser, run, Secrets.PAGE)
 
 
 def run(site: Site, clock: Clock, stop: threading.Event) -> int:

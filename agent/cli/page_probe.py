@@ -10,13 +10,27 @@ from urllib.parse import urlsplit
 _LIMIT_S = 3.0
 
 
+def told(runtime_dir: Path, what: str) -> str | None:
+    """Give what the page of this box says of itself in page.json; None where it does not.
+
+    Args:
+        runtime_dir: of the box.
+        what: ``url``, ``accounts`` (the file it has them from) or ``boot`` (id of this boot, as it sees it).
+    """
+    try:
+        said = json.loads((runtime_dir / "page.json").read_bytes())[what]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return said if isinstance(said, str) else None
+
+
 def running_page(runtime_dir: Path) -> str | None:
     """Give the address of the page of this box; None when nothing, or something else, answers there."""
+    url = told(runtime_dir, "url") or ""
     try:
-        url = str(json.loads((runtime_dir / "page.json").read_bytes())["url"])
         place = urlsplit(url)
         connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=_LIMIT_S)
-    except (OSError, ValueError, KeyError, TypeError):
+    except ValueError:
         return None
     try:
         connection.request("GET", "/healthz", headers={"Connection": "close"})

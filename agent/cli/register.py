@@ -10,8 +10,7 @@ from typing import Any
 from agent.cli.arguments import Parser, add_config
 from agent.config import Site, load
 from agent.errors import ConfigError, StoreVersion
-
-_SIGNERS = ("watch", "page", "uplink")
+from agent.store.settings import SIGNERS, StoreSettings
 
 
 def add(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -52,12 +51,13 @@ def entry(site: Site) -> dict[str, Any]:
         "name": site.name,
         "config_hash": site.hash,
         "cameras": {camera.id: {"name": camera.name, "zones": camera.zones} for camera in site.page.cameras},
-        "keys": {signer: _public_key(site.store.keys_dir / f"{signer}.pub") for signer in _SIGNERS},
+        "keys": {signer: _public_key(site.store, signer) for signer in SIGNERS},
     }
 
 
-def _public_key(path: Path) -> str:
+def _public_key(store: StoreSettings, signer: str) -> str:
+    path = store.keys_dir / f"{signer}.pub"
     try:
         return path.read_text("ascii").strip()
     except OSError as error:
-        raise StoreVersion(f"{path} cannot be read ({error.strerror}); run: commune-agent migrate") from error
+        raise StoreVersion(f"{path} cannot be read ({error.strerror}); {store.keys_remedy}") from error

@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
     ending = Ending(site, arguments.limit) if arguments.until_ended else None
-    prepare_runtime(site)
+    prepare_runtime(site, "commune.target")
     (site.runtime_dir / "page.json").unlink(missing_ok=True)
     announcer = Announcer(site)
 

@@ -14,6 +14,7 @@ from agent.cli.glance import glance
 from agent.config import Site, load
 from agent.core.polygon import Polygon
 from agent.errors import ConfigError
+from agent.site_secrets import Secrets
 
 _WHITE, _BLACK, _ZONE, _MASK = (255, 255, 255), (0, 0, 0), (0, 255, 255), (255, 0, 255)  # BGR
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -37,7 +38,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Take the picture, draw on it, save it."""
-    site = load(arguments.config)
+    site = load(arguments.config, Secrets.CAMERAS)
     camera = next((camera for camera in site.cameras if camera.id == arguments.camera), None)
     if camera is None:
         known = [camera.id for camera in site.cameras]

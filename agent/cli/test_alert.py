@@ -12,6 +12,7 @@ from agent import runtime
 from agent.cli.arguments import Parser, add_config, add_json
 from agent.clock import Clock, SystemClock
 from agent.config import Site, load
+from agent.site_secrets import Secrets
 from agent.store.reader import LogReader, Row, read_delivery
 
 _STALE_S = 10.0
@@ -56,7 +57,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Send and follow."""
-    site = load(arguments.config)
+    site = load(arguments.config, Secrets.NONE)
     outcome = follow(site, SystemClock(), arguments.timeout, (lambda _line: None) if arguments.json else print)
     if arguments.json:
         print(json.dumps(asdict(outcome), ensure_ascii=False))
@@ -81,7 +82,7 @@ def follow(site: Site, clock: Clock, timeout_s: float, tell: Callable[[str], obj
     if watch is None or asked.mono_us - watch.mono_us > _STALE_S * 1e6:
         return Outcome(False, "watch", "is not running", "start it: commune-agent run CONFIG, or the service")
     ask_dir = site.store.ask_dir("watch")
-    ask = runtime.drop_ask(ask_dir, "test_alert", asked, valid_s=_RECORD_S)
+    ask = runtime.drop_ask(ask_dir, "test_alert", asked, valid_s=_RECORD_S, boot=watch.boot)
     log = LogReader(site.store.watch_db, "aw")
     try:
         row = _until(clock, _RECORD_S, lambda: _recorded(log, ask.id))

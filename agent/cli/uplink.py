@@ -15,6 +15,7 @@ from agent.detect.catalogue import find_card
 from agent.detect.modelfile import sha256_of
 from agent.detect.modelstore import resolve_model
 from agent.errors import ModelError
+from agent.site_secrets import Secrets
 from agent.uplink import process
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         " Ctrl-C.",
         example="commune-agent uplink site.toml",
     )
-    add_program_arguments(parser, run)
+    add_program_arguments(parser, run, Secrets.LINK)
 
 
 def run(site: Site, clock: Clock, stop: threading.Event) -> int:

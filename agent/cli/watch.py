@@ -9,6 +9,7 @@ from agent.cli.arguments import Parser
 from agent.cli.process import add_program_arguments
 from agent.clock import Clock
 from agent.config import Site, prepare_decoder
+from agent.site_secrets import Secrets
 from agent.watch import process
 
 
@@ -20,7 +21,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         " commune-agent migrate makes them. Stops on SIGTERM or Ctrl-C.",
         example="commune-agent watch site.toml",
     )
-    add_program_arguments(parser, run)
+    add_program_arguments(parser, run, Secrets.CAMERAS)
 
 
 def run(site: Site, clock: Clock, stop: threading.Event) -> int:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ from agent.detect.modelfile import check_file, sha256_of
 from agent.detect.modelstore import Receipt, receipt_path
 from agent.detect.settings import DetectSettings
 from agent.errors import ConfigError, ModelError
+from agent.owner import as_owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,10 @@ def add_model(
     found = _try(card, file, picture)
     receipt = Receipt(card.id, digest, file.stat().st_size, file.name, _today(), card.sha256 == digest)
     target = models_dir / card.file
-    with _explained(models_dir):
+    # Root may read the file where the box's user may not; what is made is that user's.
+    with _explained(models_dir), file.open("rb") as content, as_owner(models_dir):
         models_dir.mkdir(parents=True, exist_ok=True)
-        _install(file, target, receipt)
+        _install(content, file, target, receipt)
     return Added(card, target, digest, receipt.pinned, found)
 
 
@@ -104,11 +107,12 @@ def _read(picture: Path) -> NDArray[np.uint8]:
     return np.asarray(pixels, np.uint8)
 
 
-def _install(file: Path, target: Path, receipt: Receipt) -> None:
+def _install(content: IO[bytes], file: Path, target: Path, receipt: Receipt) -> None:
     """Copy beside the target, prove the copy, then rename; a power cut leaves the old model or the new one."""
     part = target.with_name(target.name + ".part")
     try:
-        shutil.copyfile(file, part)
+        with part.open("wb") as out:
+            shutil.copyfileobj(content, out)
         _sync(part)
         if sha256_of(part) != receipt.sha256:
             raise ModelError(str(file), "changed while it was copied, or the disk is failing; try again")

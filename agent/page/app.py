@@ -47,6 +47,10 @@ class Page:
         """Carry out what commands ask; to be called every second or so."""
         self._answer()
 
+    def pass_by(self) -> None:
+        """Return once the desk is free for the next visitor, whether its log can be used or not."""
+        self._desk.pass_by()
+
     def close(self) -> None:
         """Give the store's files back."""
         self._sight.close()

@@ -14,10 +14,10 @@ from typing import TypeVar
 
 from agent.clock import Clock
 from agent.errors import ConfigError, StoreDamaged, StoreError, StoreVersion
-from agent.keys import load_signer
 from agent.page.settings import PageSettings
 from agent.store.desk_store import DeskStore
 from agent.store.settings import StoreSettings
+from agent.store.signing import signer_of
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +137,11 @@ class Desk:
         except StoreError as error:
             log.warning("The page's log could not be aged: %s", error)
 
+    def pass_by(self) -> None:
+        """Wait until nobody is at the desk."""
+        with self._lock:
+            pass
+
     def close(self) -> None:
         """Close the log and let another process write it."""
         with self._lock:
@@ -162,7 +167,7 @@ class Desk:
                 raise self._failure
             self._retry_mono_us = now_us + _RETRY_US
             try:
-                sign = load_signer(self._store_settings.keys_dir / "page.key")
+                sign = signer_of(self._store_settings, "page")
                 self._store = DeskStore(self._store_settings, sign, self._clock)
             except ConfigError as error:
                 self._failure = StoreError(str(error))

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
+from starlette.concurrency import run_in_threadpool
 
 from agent.clock import Clock
 from agent.errors import ConfigError
@@ -53,7 +54,10 @@ def run(settings: PageSettings, store: StoreSettings, runtime_dir: Path, clock: 
     app = build_app(settings, store, runtime_dir, clock)
     with listen(settings.host, settings.port) as listener:
         url = address_of(listener)
-        write_bytes(runtime_dir / _URL_FILE, json.dumps({"url": url}).encode())
+        # As a service it reads its accounts from a copy made when it started: commands are told from which file.
+        accounts = str(settings.password_file or "")
+        known = {"url": url, "accounts": accounts, "boot": clock.now().boot_id}
+        write_bytes(runtime_dir / _URL_FILE, json.dumps(known).encode())
         log.info("The page is at %s (%s)", url, "with login" if settings.password_file else "no login, loopback only")
         try:
             asyncio.run(_serve(app, listener, stop))
@@ -126,7 +130,8 @@ async def _serve(app: Page, listener: socket.socket, stop: threading.Event) -> N
             timeout_graceful_shutdown=_GRACE_S,
         )
     )
-    tasks = [asyncio.create_task(work) for work in (_tend(server, stop), _retain(app), _answer(app))]
+    works = (_tend(server, stop), _feed(server, app), _retain(app), _answer(app))
+    tasks = [asyncio.create_task(work) for work in works]
     try:
         await server.serve(sockets=[listener])
     finally:
@@ -135,19 +140,22 @@ async def _serve(app: Page, listener: socket.socket, stop: threading.Event) -> N
 
 
 async def _tend(server: uvicorn.Server, stop: threading.Event) -> None:
-    """Report ready, feed the watchdog from the same loop that answers visitors, and pass on the stop."""
-    while not server.started:
-        await asyncio.sleep(_TICK_S)
-    notify("READY=1")
-    fed_s = float("-inf")
-    loop = asyncio.get_running_loop()
+    """Pass on the stop."""
     while not stop.is_set():
-        if loop.time() - fed_s >= _WATCHDOG_EVERY_S:
-            notify("WATCHDOG=1")
-            fed_s = loop.time()
         await asyncio.sleep(_TICK_S)
     notify("STOPPING=1")
     server.should_exit = True
+
+
+async def _feed(server: uvicorn.Server, app: Page) -> None:
+    """Report ready, then feed the watchdog by the way that visitors are answered: this loop, its threads, the desk."""
+    while not server.started:
+        await asyncio.sleep(_TICK_S)
+    notify("READY=1")
+    while True:
+        await run_in_threadpool(app.pass_by)
+        notify("WATCHDOG=1")
+        await asyncio.sleep(_WATCHDOG_EVERY_S)
 
 
 async def _retain(app: Page) -> None:

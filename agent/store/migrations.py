@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent import runtime
-from agent.errors import StoreError, StoreVersion
+from agent.errors import ConfigError, StoreError, StoreVersion
 from agent.keys import make_key
+from agent.owner import refuse_root
 from agent.store import ballast
 from agent.store.connection import check_version
 from agent.store.faults import translate
@@ -19,9 +20,8 @@ from agent.store.files import add_epoch, create, sync_folder, upgrade
 from agent.store.lock import WriterLock
 from agent.store.salvage import find_damage, finish_salvage, salvage
 from agent.store.schema import FILES, GENERATION, FileSchema
-from agent.store.settings import StoreSettings
-
-PROCESSES = ("watch", "page", "uplink")
+from agent.store.settings import SIGNERS, StoreSettings
+from agent.store.signing import signer_of
 
 
 def migrate(settings: StoreSettings) -> list[str]:
@@ -32,8 +32,10 @@ def migrate(settings: StoreSettings) -> list[str]:
 
     Raises:
         StoreVersion: a file belongs to another generation.
-        StoreFull, StoreError: the directory cannot be written, or a file needs work while its program runs.
+        StoreFull, StoreError: the directory cannot be written, belongs to another user than root who asks, or a file
+            needs work while its program runs.
     """
+    refuse_root(settings.state_dir, "commune-migrate")
     try:
         runtime.make_private(settings.state_dir)
         with _alone(settings.state_dir / ".migrate.lock"):
@@ -44,18 +46,32 @@ def migrate(settings: StoreSettings) -> list[str]:
 
 
 def _prepare(settings: StoreSettings) -> Iterator[str]:
-    runtime.make_private(settings.keys_dir)
     settings.originals_dir.mkdir(exist_ok=True, mode=0o700)
-    for process in PROCESSES:
+    yield from _given_keys(settings) if settings.given_keys_dir else _made_keys(settings)
+    for process in SIGNERS:
         settings.ask_dir(process).mkdir(parents=True, exist_ok=True, mode=0o700)
-        key = settings.keys_dir / f"{process}.key"
+        path = ballast.ballast_path(settings.state_dir, process)
+        if ballast.fill(path):
+            yield f"{path}: {ballast.BALLAST_BYTES // 1024 // 1024} MB set aside"
+
+
+def _made_keys(settings: StoreSettings) -> Iterator[str]:
+    runtime.make_private(settings.keys_dir)
+    for process in SIGNERS:
+        key = settings.key_file(process)
         had_key = key.exists()
         make_key(key)
         if not had_key:
             yield f"{key}: made"
-        path = ballast.ballast_path(settings.state_dir, process)
-        if ballast.fill(path):
-            yield f"{path}: {ballast.BALLAST_BYTES // 1024 // 1024} MB set aside"
+
+
+def _given_keys(settings: StoreSettings) -> Iterator[str]:
+    """Tell of keys that are missing; their programs say the same when they start, and cannot."""
+    for process in SIGNERS:
+        try:
+            signer_of(settings, process)
+        except ConfigError as error:
+            yield str(error)
 
 
 def _bring_up(schema: FileSchema, settings: StoreSettings) -> Iterator[str]:

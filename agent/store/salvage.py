@@ -12,7 +12,7 @@ from typing import Any
 from agent.clock import SystemClock
 from agent.core.event import Json, Place, digest
 from agent.errors import StoreDamaged
-from agent.keys import Signer, load_signer
+from agent.keys import Signer
 from agent.store import news
 from agent.store import statements as sql
 from agent.store.chain import NO_PREVIOUS, reseal
@@ -21,6 +21,7 @@ from agent.store.files import add_epoch, create, sync_folder
 from agent.store.reader import read_delivery
 from agent.store.schema import CHAINED, SEALED, FileSchema
 from agent.store.settings import StoreSettings
+from agent.store.signing import signer_of
 from agent.store.wreck import Columns, Wreck
 
 _EXTRA_TABLES = frozenset({"epochs", "meta"})
@@ -87,7 +88,7 @@ class _Salvage:
     def __init__(self, wreck: Wreck, schema: FileSchema, settings: StoreSettings, part: Path) -> None:
         self._wreck = wreck
         self._schema = schema
-        self._sign: Signer = load_signer(settings.keys_dir / f"{schema.process}.key")
+        self._sign: Signer = signer_of(settings, schema.process)
         self._watermarks = read_delivery(settings.link_db).watermarks
         self._new = create(part, schema)
         self._epochs = self._old_epochs()

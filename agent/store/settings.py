@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+SIGNERS = ("watch", "page", "uplink")
+"""The programs that record, each with a signing key of its own."""
 
 
 @dataclass(frozen=True)
@@ -12,11 +16,13 @@ class StoreSettings:
 
     Attributes:
         box: box id, written into every event.
-        state_dir: holds watch.db, media.db, desk.db, link.db, originals/, ask/, keys/.
+        state_dir: holds watch.db, media.db, desk.db, link.db, originals/, ask/ and, unless they are given, keys/.
         max_log_bytes: quota of one log file (becomes max_page_count).
         max_media_bytes: quota of media.db.
         max_originals_bytes: quota of the clean pictures.
         keep_acked_days: acked events stay at least this long.
+        given_keys_dir: where the signing keys were made before this program came; None: ``migrate`` makes them.
+        key_files: by program, of keys that are read elsewhere than in ``keys_dir``.
     """
 
     box: str
@@ -25,6 +31,8 @@ class StoreSettings:
     max_media_bytes: int = 1024 * 1024 * 1024
     max_originals_bytes: int = 4 * 1024 * 1024 * 1024
     keep_acked_days: int = 14
+    given_keys_dir: Path | None = None
+    key_files: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def watch_db(self) -> Path:
@@ -53,8 +61,20 @@ class StoreSettings:
 
     @property
     def keys_dir(self) -> Path:
-        """Signing keys, one a program."""
-        return self.state_dir / "keys"
+        """Signing keys, one a program, and their public halves."""
+        return self.given_keys_dir or self.state_dir / "keys"
+
+    def key_file(self, process: str) -> Path:
+        """Where ``process`` reads its signing key."""
+        return self.key_files.get(process, self.keys_dir / f"{process}.key")
+
+    @property
+    def keys_remedy(self) -> str:
+        """What to do where a signing key is missing."""
+        if self.given_keys_dir is None:
+            return "make one with: commune-agent migrate"
+        command = f"sudo commune-agent box key {self.box} --dir {self.given_keys_dir}"
+        return f"make one with: {command} (a service takes it when it next starts)"
 
     def ask_dir(self, process: str) -> Path:
         """Where requests to ``process`` are dropped by atomic rename."""

@@ -37,6 +37,7 @@ class Bulletin:
         self._heartbeat_due_us = clock.now().mono_us + self._heartbeat_us
         self._ready = False
         self._mute = False
+        self._said = ""
 
     def turn(self) -> None:
         """Tell what is due; a turn that came to its end is the progress that the service manager wants to see."""
@@ -64,6 +65,10 @@ class Bulletin:
             backlog=courier.backlog(),
             last_ack_utc_us=link.last_ack_utc_us,
         )
+        said = f"{status.state}: {status.reason}" if status.reason else status.state
+        if said != self._said:
+            self._said = said
+            journal.notify(f"STATUS={said}")
         try:
             runtime.write_status(self._runtime_dir, "uplink", status)
             self._mute = False

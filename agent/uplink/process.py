@@ -8,9 +8,9 @@ from pathlib import Path
 
 from agent.clock import Clock
 from agent.errors import StoreDamaged, StoreVersion
-from agent.keys import load_signer
 from agent.store.link_store import LinkStore
 from agent.store.settings import StoreSettings
+from agent.store.signing import signer_of
 from agent.uplink.bulletin import Bulletin
 from agent.uplink.link import Link
 from agent.uplink.session import Session
@@ -32,7 +32,7 @@ def run(settings: UplinkSettings, store: StoreSettings, runtime_dir: Path, clock
         AgentError: something a person must mend before the program can start.
     """
     session = Session(settings, clock)
-    link_store = LinkStore(store, load_signer(store.keys_dir / "uplink.key"), clock)
+    link_store = LinkStore(store, signer_of(store, "uplink"), clock)
     shelf = Shelf(store)
     try:
         link = Link(settings, session, link_store, shelf, clock)

@@ -60,6 +60,7 @@ class Bulletin:
             detect_ms=self._gauge.inference_ms(now.mono_us),
             trouble=trouble,
             slow=() if trouble else self._pace.slow(now, judged),  # while nothing can be recorded, nothing is judged
+            boot=now.boot_id,
         )
         try:
             runtime.write_status(self._dir, "watch", status)

@@ -14,9 +14,9 @@ from agent.core.incident import Slot
 from agent.detect.detector import Detector, open_detector
 from agent.errors import StoreDamaged, StoreVersion
 from agent.evidence.album import Shot
-from agent.keys import load_signer
 from agent.rules.restore import retire
 from agent.stage.source import open_rendered
+from agent.store.signing import signer_of
 from agent.store.watch_store import WatchStore
 from agent.video.capture import CameraSet
 from agent.video.opencv import open_opencv
@@ -46,7 +46,7 @@ def run(settings: WatchSettings, clock: Clock, stop: threading.Event) -> int:
     Raises:
         AgentError: something a person must mend before the program can start.
     """
-    store = WatchStore(settings.store, load_signer(settings.store.keys_dir / "watch.key"), clock)
+    store = WatchStore(settings.store, signer_of(settings.store, "watch"), clock)
     try:
         detector = open_detector(settings.detect)
         watch = Watch(settings, clock, stop, store, detector)

@@ -182,7 +182,7 @@ def test_a_test_alert_of_another_user_is_told_whose_box_it_is(tmp_path: Path, hi
         (tmp_path / hidden).chmod(0o700)
     place = tmp_path / ("runtime/watch.json" if hidden == "runtime" else "state/ask/watch")
     owner = pwd.getpwuid(os.getuid()).pw_name
-    told = f"{place} may not be used by this user; run it as the user that runs the box (owner {owner})"
+    told = f"{place} may not be used by this user; run it with sudo, or as the user that runs the box (owner {owner})"
     assert told in run.stdout + run.stderr
     assert "not running" not in run.stdout
     assert "Traceback" not in run.stderr

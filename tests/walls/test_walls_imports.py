@@ -14,16 +14,22 @@ ROOT = Path(__file__).resolve().parents[2]
 
 ROOMS = ("video", "detect", "track", "rules", "evidence", "store", "stage")
 PROCESSES = ("watch", "uplink", "page")
-BOTTOM = ("errors", "clock", "journal", "keys", "runtime")
+BOTTOM = ("errors", "clock", "journal", "keys", "owner", "runtime")
 HQ_MAY_USE = {
     "agent.core.message", "agent.core.event", "agent.core.image", "agent.core.incident", "agent.core.box",
-    "agent.errors", "agent.clock", "agent.keys",
+    "agent.errors", "agent.clock", "agent.keys", "agent.journal",
 }  # fmt: skip
+
+PROVISIONING_MAY_USE = (
+    "agent.core", "agent.errors", "agent.clock", "agent.keys", "agent.config", "agent.site_", "agent.video",
+    "agent.cli.arguments", "agent.page.auth", "hq.registry",
+)  # fmt: skip
+"""``agent.site_*`` are the modules of ``agent.config``; decision 0110 says why ``hq.registry``."""
 
 OWNERS = {
     "paho": ("agent/uplink/session.py", "hq/"),
     "pydantic": ("agent/config.py", "agent/site_"),
-    "cryptography": ("agent/keys.py",),
+    "cryptography": ("agent/keys.py", "provisioning/certificates.py", "provisioning/revocations.py"),
     "systemd": ("agent/journal.py",),
     "sqlite3": ("agent/store/", "hq/"),
     "sqlite_utils": ("agent/store/", "hq/"),
@@ -97,6 +103,26 @@ def test_hq_uses_only_what_travels() -> None:
     assert beyond - HQ_MAY_USE - {"agent.core"} == set()
 
 
+def test_provisioning_uses_only_what_it_may() -> None:
+    used = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sources("provisioning")
+        for name in imports(path)
+        if name.split(".")[0] in ("agent", "hq")
+        and _is_module(name)
+        and name not in ("agent", "agent.cli", "agent.page")
+        if not name.startswith(PROVISIONING_MAY_USE)
+    }
+    assert used == set()
+
+
+def test_nothing_that_runs_on_a_box_or_at_hq_knows_provisioning() -> None:
+    """Its commands are found by name, when they are called (``agent.cli.commands``)."""
+    assert [
+        str(path) for path in sources("agent", "hq") for name in imports(path) if name.startswith("provisioning")
+    ] == []
+
+
 def _is_module(name: str) -> bool:
     path = ROOT.joinpath(*name.split("."))
     return path.with_suffix(".py").exists() or path.is_dir()
@@ -106,7 +132,7 @@ def _is_module(name: str) -> bool:
 def test_a_package_is_imported_only_by_its_owner(package: str) -> None:
     strays = [
         str(path.relative_to(ROOT))
-        for path in sources("agent", "hq")
+        for path in sources("agent", "hq", "provisioning")
         if any(name.split(".")[0] == package for name in imports(path))
         and not str(path.relative_to(ROOT)).startswith(OWNERS[package])
     ]
@@ -114,7 +140,7 @@ def test_a_package_is_imported_only_by_its_owner(package: str) -> None:
 
 
 def test_nothing_knows_faces_plates_or_identities() -> None:
-    met = {name.split(".")[0] for path in sources("agent", "hq", "models") for name in imports(path)}
+    met = {name.split(".")[0] for path in sources("agent", "hq", "provisioning", "models") for name in imports(path)}
     assert met & set(NEVER) == set()
 
 
@@ -133,7 +159,7 @@ def test_the_environment_is_read_only_where_it_is_told() -> None:
     allowed = {"agent/journal.py", "agent/config.py", "agent/supervisor.py"}
     readers = {
         str(path.relative_to(ROOT))
-        for path in sources("agent", "hq")
+        for path in sources("agent", "hq", "provisioning")
         if any(
             isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
             for node in ast.walk(ast.parse(path.read_text("utf-8")))
