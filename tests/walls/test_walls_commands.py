@@ -25,7 +25,11 @@ def loaded(*words: str) -> set[str]:
     return set(json.loads(run.stdout))
 
 
-@pytest.mark.parametrize("name", ["uplink", "page", "run", "migrate", "init", "events", "test-alert", "register"])
+BESIDE = ["uplink", "page", "run", "migrate", "init", "events", "test-alert", "register"]
+OFFICE = ["ca", "box", "broker", "site", "bundle", "notice"]
+
+
+@pytest.mark.parametrize("name", BESIDE + OFFICE)
 def test_a_command_without_pictures_loads_nothing_for_them(name: str) -> None:
     assert loaded(name, "--help") & PIXELS == set()
 
@@ -38,6 +42,12 @@ def test_the_overall_help_loads_no_command() -> None:
         "agent.cli.arguments",
         "agent.cli.commands",
     }
+
+
+@pytest.mark.parametrize("name", OFFICE)
+def test_a_command_of_the_office_loads_no_program_of_the_box(name: str) -> None:
+    programs = ("agent.store", "agent.watch", "agent.uplink", "agent.page.process", "hq.receiver", "hq.link", "paho")
+    assert [module for module in loaded(name, "--help") if module.startswith(programs)] == []
 
 
 def test_watch_loads_neither_the_page_nor_the_link() -> None:
