@@ -17,6 +17,7 @@ from agent.errors import ConfigError, SourceEnded, SourceLost
 from agent.video.probe import find_fault
 
 _LEAST_OPEN_S = 1.0  # what the decoder gets to open in, however long the camera took to describe its stream
+_SILENT = 0  # OpenCV's LOG_LEVEL_SILENT, in 4 and 5
 _WHOLE = 0.9  # a file that gives less than this share of the pictures its index names is damaged
 
 
@@ -27,7 +28,7 @@ def open_opencv(request: StreamRequest) -> Grabber:
         SourceLost: it cannot be opened now; the text says why, as far as anyone can tell.
         ConfigError: the address is of a kind this backend never opens.
     """
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    _be_silent()
     url = request.url
     if url.startswith("rtsp://"):
         return _Stream(request, _open_rtsp(request), live=True)
@@ -39,6 +40,12 @@ def open_opencv(request: StreamRequest) -> Grabber:
             f"cameras.{request.camera}.url", f"cannot open {kind}:// addresses; use rtsp://, a file or a device"
         )
     return _Stream(request, _open_file(request), live=False)
+
+
+def _be_silent() -> None:
+    """Keep OpenCV's own messages, which name addresses, from standard error; version 5 moved the switch."""
+    switch = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
+    switch(_SILENT)
 
 
 class _Stream:

@@ -17,6 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import pytest
 from support.clips import draw, make_clip, number_of
 from support.rtsp import RtspServer
@@ -432,6 +433,10 @@ def _read_whole(grabber: Grabber) -> tuple[list[int], list[int | None]]:
     return [number for number, _ in grabs], [time_us for _, time_us in grabs]
 
 
+@pytest.mark.skipif(
+    tuple(map(int, cv2.__version__.split(".")[:2])) < (4, 12),
+    reason="OpenCV before 4.12 repeats the last picture after a change of size (decision 0121)",
+)
 def test_a_change_of_picture_size_in_mid_stream_is_survived(tmp_path: Path, cameras) -> None:
     path = tmp_path / "both.h264"
     with path.open("wb") as out:
