@@ -28,7 +28,8 @@ TEXT
 say() { printf 'userland: %s\n' "$*" >&2; }
 cannot() { say "$1"; exit 77; }
 
-# The second half, in namespaces of its own: mounts the overlay LOWER under WORK, and becomes a command in it.
+# The second half, in namespaces of its own, as their process 1, which reaps whatever a test orphans: mounts the overlay
+# of LOWER and what WORK takes, and runs a command in it.
 inside() { # inside LOWER WORK OUT SOURCE COMMAND...
   local lower=$1 work=$2 out=$3 source=$4 root=$2/root file
   shift 4
@@ -46,13 +47,13 @@ inside() { # inside LOWER WORK OUT SOURCE COMMAND...
   mkdir -p "$root/src"
   mapfile -t variables < <(env | grep -E "$CARRIED_VARIABLES" || true)
   [ -z "${COMMUNE_REAL:-}" ] || variables+=(COMMUNE_REAL=/real)
-  exec chroot "$root" /usr/bin/env -i "${variables[@]}" HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" \
+  chroot "$root" /usr/bin/env -i "${variables[@]}" HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" \
     DEBIAN_FRONTEND=noninteractive PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
     PATH=/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     sh -c 'cd /src && exec "$@"' sh "$@"
 }
 
-# enter LOWER WORK OUT SOURCE COMMAND...: the command is process 1 of its namespace, and dies with this script.
+# enter LOWER WORK OUT SOURCE COMMAND...: all that it starts and mounts is gone when it ends or this script is killed.
 enter() {
   mkdir -p "$2"/{upper,work,root}
   setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child "$self" --inside "$@" </dev/null
