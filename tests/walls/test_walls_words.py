@@ -15,6 +15,7 @@ from agent.detect.cardfile import read_card
 from agent.detect.catalogue import card_files
 from agent.errors import AgentError
 from agent.rules.settings import DEFAULTS
+from agent.site_toml import parse
 from hq.words import LANGUAGES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +46,7 @@ def said() -> dict[str, list[str]]:
         texts[f"page {path.stem}"] = list(strings(json.loads(path.read_text("utf-8"))))
     for path in sorted((ROOT / "agent/core/schemas").glob("*.json")):
         texts[f"schema {path.stem}"] = re.findall(r'"([^"\\]+)"', path.read_text("utf-8"))
+    texts["notice"] = list(strings(parse((ROOT / "provisioning/notice/words.toml").read_text("utf-8")).values))
     texts["rules"] = list(DEFAULTS)
     texts["topics"] = [str(value) for name, value in vars(topics).items() if name.isupper()]
     return texts
