@@ -11,7 +11,8 @@ from pathlib import Path
 
 from agent.errors import AgentError, BackendMissing
 
-_TOLD = 3  # lines of a failed program's output that are passed on
+_TOLD = 6  # lines of a failed program's output that are passed on, at most
+_ERROR = ("ERROR:", "error:", "E:", "fatal:")  # pip, uv, apt, git
 
 
 class BundleError(AgentError):
@@ -71,6 +72,11 @@ def run(
     except OSError as error:
         raise BackendMissing(str(words[0]), f"it does not start on this machine ({error.strerror})") from error
     if running.returncode != 0:
-        said = [line.strip() for line in lines if line.strip()]
-        raise BundleError("\n".join((problem, *said[-_TOLD:])))
+        raise BundleError("\n".join((problem, *_last_words([line.strip() for line in lines if line.strip()]))))
     return "".join(lines)
+
+
+def _last_words(lines: Sequence[str]) -> Sequence[str]:
+    """Pick what a failed program complained of: from its first line that is marked as an error on, or its last one."""
+    marked = [number for number, line in enumerate(lines) if line.startswith(_ERROR)]
+    return lines[marked[0] : marked[0] + _TOLD] if marked else lines[-1:]
