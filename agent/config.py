@@ -32,6 +32,11 @@ from agent.watch.settings import WatchSettings
 
 _PLAIN_PORT, _TLS_PORT = 1883, 8883  # IANA: mqtt, secure-mqtt
 
+# ONNX Runtime's own builds for Linux report to its maker, names and hashes of models among it, from the moment they are
+# imported. Nothing leaves a box but what HQ is told, so this stands before any import of it: whatever opens a model has
+# imported this module.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 
 @dataclass(frozen=True)
 class Site:
