@@ -6,6 +6,8 @@ import json
 import shutil
 import stat
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,12 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.signing import AREA, Desk, openssl
 
-from agent.clock import SimulatedClock
+from agent.clock import Moment, SimulatedClock
 from agent.errors import ConfigError
 from agent.keys import load_signer, verify
 from provisioning.authority import Wish, held
 from provisioning.certificates import new_key, read_request
 from provisioning.founding import found
+from provisioning.office import take_inventory
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl here")
 
@@ -78,6 +81,36 @@ def test_an_authority_is_never_made_over_another(desk: Desk) -> None:
     with pytest.raises(ConfigError, match="holds an authority already"):
         found(desk.folder, AREA, "another", desk.clock)
     assert (desk.folder / "ca.key").read_bytes() == before
+
+
+class Starter(SimulatedClock):
+    """Lets everybody who asks for the time go on at once."""
+
+    def __init__(self, parties: int) -> None:
+        super().__init__()
+        self._barrier = threading.Barrier(parties, timeout=30)
+
+    def now(self) -> Moment:
+        self._barrier.wait()
+        return super().now()
+
+
+def test_of_many_who_make_one_authority_at_once_one_wins_and_it_is_whole(tmp_path: Path) -> None:
+    def make(folder: Path, clock: Starter) -> str:
+        try:
+            return found(folder, AREA, "CA", clock).fingerprint
+        except ConfigError:
+            return ""
+
+    for number in range(5):
+        folder, clock = tmp_path / str(number) / "authority", Starter(4)
+        with ThreadPoolExecutor(4) as makers:
+            prints = [made.result() for made in [makers.submit(make, folder, clock) for _ in range(4)]]
+        (winner,) = filter(None, prints)
+        assert take_inventory(folder, SimulatedClock()).own.fingerprint == winner
+        with held(folder, SimulatedClock()) as authority:
+            authority.write_list(400)
+        assert list(folder.parent.iterdir()) == [folder]
 
 
 def test_a_folder_in_use_is_not_taken_for_an_authority(tmp_path: Path) -> None:
