@@ -1,90 +1,37 @@
-"""A broker that cannot be used: one line that names it and what to do, at the box and at HQ; and TLS that works."""
+"""A broker that cannot be used: one line that names it and what to do, at the box and at HQ."""
 
 from __future__ import annotations
 
-import datetime
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from support.broker import Broker
+from support.identity import Office, OfficeBroker
 from support.link_stand import Hq, Program, QuietBox, until
 from support.slow_broker import SlowBroker
 
 pytestmark = pytest.mark.broker
 
 
-class Authority:
-    """A certificate authority of one test, with a broker's and a box's certificate."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        self.folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"CA {folder.name}")])
-        self.ca = folder / "ca.pem"
-        constraint = x509.BasicConstraints(ca=True, path_length=None)
-        certificate = self._builder(self._name, self._key).add_extension(constraint, critical=True)
-        self.ca.write_bytes(_pem(certificate.sign(self._key, hashes.SHA256())))
-
-    def issue(self, name: str) -> tuple[Path, Path]:
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
-        certificate = self._builder(subject, key).add_extension(names, critical=False)
-        paths = self.folder / f"{name}.pem", self.folder / f"{name}.key"
-        paths[0].write_bytes(_pem(certificate.sign(self._key, hashes.SHA256())))
-        encoding, no_password = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, encoding, no_password))
-        return paths
-
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.timezone.utc)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
-        )
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    """An authority that has signed HQ, its broker and two boxes, of which only the first is registered."""
+    office = Office(tmp_path / "office")
+    office.machine("localhost", "broker")
+    office.machine("hq-demo", "hq")
+    for box in ("gate-01", "gate-02"):
+        office.machine(box)
+    office.register("gate-01")
+    return office
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path / "pki")
-
-
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "hq.md"
-
-
-def block(heading: str) -> list[str]:
-    """The lines of the first code block after ``heading`` in the guide."""
-    return GUIDE.read_text("utf-8").split(heading, 1)[1].split("```")[1].splitlines()
-
-
-@pytest.fixture
-def tls_broker(tmp_path: Path, authority: Authority):
-    """A broker as the guide sets it up: its TLS lines and its access list."""
-    acl = tmp_path / "acl"
-    acl.write_text("\n".join(block("`/etc/commune/acl`")))
-    cert, key = authority.issue("broker")
-    files = {"cafile": authority.ca, "certfile": cert, "keyfile": key, "acl_file": acl}
-    told = block("`/etc/mosquitto/conf.d/commune.conf`")
-    told = told[told.index("listener 8883") + 1 :]
-    lines = tuple(f"{word} {files.get(word, rest)}" for word, _, rest in (line.partition(" ") for line in told))
-    with Broker(tmp_path / "tls", lines=lines) as broker:
+def tls_broker(tmp_path: Path, office: Office):
+    """A broker as the commands set it up."""
+    with OfficeBroker(tmp_path / "tls", office) as broker:
         yield broker
 
 
@@ -138,26 +85,11 @@ def test_a_wrong_password(strict_broker: Broker, tmp_path: Path) -> None:
         box_says(box, "refused", line)
 
 
-def test_tls_with_a_client_certificate_works_end_to_end(
-    tls_broker: Broker, authority: Authority, tmp_path: Path
+def test_the_access_list_keeps_a_box_that_is_not_registered_off_every_topic(
+    tls_broker: Broker, office: Office, tmp_path: Path
 ) -> None:
-    cert, key = authority.issue("hq-demo")
-    files = [str(authority.ca), *map(str, authority.issue("gate-01"))]
-    options = ("--host", "localhost", "--tls-ca", str(authority.ca), "--tls-cert", str(cert), "--tls-key", str(key))
-    with Hq(tmp_path / "hq" / "data", tls_broker.port, *options) as hq:
-        hq.ready()
-        with QuietBox(tmp_path / "box", tls_broker.port, host="localhost", tls=files) as box:
-            box.start().connected()
-            alerts = {box.alert(images=1, size_bytes=30_000) for _ in range(20)}
-            box.delivered()
-            assert hq.has(alerts)
-
-
-def test_the_guides_access_list_keeps_a_box_off_another_ones_topics(
-    tls_broker: Broker, authority: Authority, tmp_path: Path
-) -> None:
-    files = [str(authority.ca), *map(str, authority.issue("gate-02"))]
-    with QuietBox(tmp_path / "box", tls_broker.port, host="localhost", tls=files) as box:
+    files = [str(office.ca), *map(str, office.files("gate-02"))]
+    with QuietBox(tmp_path / "box", tls_broker.port, box="gate-02", host="localhost", tls=files) as box:
         box.alert()
         box.start()
         box_says(box, "refused", "topic …/e: the broker does not authorise this client")
@@ -165,8 +97,8 @@ def test_the_guides_access_list_keeps_a_box_off_another_ones_topics(
 
 
 def test_a_broker_whose_certificate_nobody_vouches_for(tls_broker: Broker, tmp_path: Path) -> None:
-    stranger = Authority(tmp_path / "stranger")
-    files = [str(stranger.ca), *map(str, stranger.issue("gate-01"))]
+    stranger = Office(tmp_path / "stranger")
+    files = [str(stranger.ca), *map(str, stranger.machine("gate-01"))]
     line = "its certificate is not trusted"
     options = ("--host", "localhost", "--tls-ca", str(stranger.ca))
     with (
@@ -178,8 +110,8 @@ def test_a_broker_whose_certificate_nobody_vouches_for(tls_broker: Broker, tmp_p
         box_says(box, "lost", line)
 
 
-def test_tls_to_a_port_that_speaks_none(broker: Broker, authority: Authority, tmp_path: Path) -> None:
-    options = ("--host", "localhost", "--tls-ca", str(authority.ca))
+def test_tls_to_a_port_that_speaks_none(broker: Broker, office: Office, tmp_path: Path) -> None:
+    options = ("--host", "localhost", "--tls-ca", str(office.ca))
     with Hq(tmp_path / "hq" / "data", broker.port, *options) as hq:
         said = rf"broker localhost:{broker.port}: (hung up at once: does only one side speak TLS|no TLS )"
         assert until(lambda: re.search(said, hq.program.said), "HQ says that the port speaks no TLS", 20)
