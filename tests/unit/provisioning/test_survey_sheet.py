@@ -44,7 +44,8 @@ WAYS = {
     "blanks of width nought": PLAIN.replace("10.70.1.11", "\u200b10.70.1.11\ufeff").encode(),
     "other columns first": sheet_text(ROWS, reversed(HEADER)).encode(),
     "columns named as people write": PLAIN.replace("box_name", "Box Name").replace("hq_host", "HQ-host").encode(),
-    "line ends of old Macs": sheet_text(ROWS, end="\r").encode(),
+    "line ends of old Macs": b"sep=,\r" + sheet_text(ROWS, end="\r").encode(),
+    "a host name in capitals": PLAIN.replace("hq.vung-mau", "HQ.Vung-Mau").encode(),  # certificates have small letters
     "a text that holds the separator": PLAIN.replace(
         "Cột điện trước cổng chợ", '"Cột điện\ntrước cổng chợ"'
     ).encode(),
