@@ -1,7 +1,7 @@
 """Ask the broker whether it would take this box: name, port, certificates, MQTT, one step after the other.
 
 It speaks just enough MQTT 5 (CONNECT, CONNACK, DISCONNECT) to learn the reason of a refusal, under a client id of its
-own, so that a running uplink is not pushed off the broker.
+own. A broker that takes client ids from certificates does not look at that: ask only where no uplink is connected.
 """
 
 from __future__ import annotations

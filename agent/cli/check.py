@@ -68,7 +68,7 @@ def everything(site: Site, told: Callable[[Check], None]) -> Iterator[Check]:
     yield from check_card(site.detect, site.cameras)
     yield from check_detector(site.detect, site.rulebooks)
     yield from check_cameras(site.cameras, told)
-    yield checks.check_broker(site.uplink)
+    yield checks.check_broker(site.uplink, site.runtime_dir)
     yield from checks.check_page(site.page, site.runtime_dir)
 
 

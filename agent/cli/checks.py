@@ -10,11 +10,11 @@ from pathlib import Path
 
 from agent.cli.broker_probe import Refused, probe
 from agent.cli.page_probe import running_page
-from agent.clock import ClockState, Moment
+from agent.clock import ClockState, Moment, monotonic_us
 from agent.errors import ConfigError
 from agent.page.auth import read_passwords
 from agent.page.settings import PageSettings
-from agent.runtime import closed, foreign
+from agent.runtime import closed, foreign, read_uplink
 from agent.store.settings import StoreSettings
 from agent.uplink.settings import UplinkSettings
 
@@ -22,6 +22,9 @@ OK, WARN, FAIL = "ok", "warn", "fail"
 
 _LEAST_FREE_BYTES = 200 * 1024 * 1024
 """Below this a box loses pictures within hours and its logs soon after."""
+
+_FRESH_US = 10_000_000
+"""An older status was left by a program that runs no more (runtime.UplinkStatus)."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,16 @@ def check_runtime(directory: Path) -> Check:
     return Check(f"runtime {directory}", FAIL, f"{here} cannot be written by this user", _give(directory))
 
 
-def check_broker(settings: UplinkSettings) -> Check:
-    """Connect to the broker as this box, and leave again."""
+def check_broker(settings: UplinkSettings, runtime_dir: Path) -> Check:
+    """Ask a running uplink, else connect to the broker as this box and leave again.
+
+    A broker that takes client ids from certificates knows one client of this name: a second connection would push the
+    running uplink off it.
+    """
+    status = None if closed(runtime_dir / "uplink.json") else read_uplink(runtime_dir)
+    if status is not None and status.state == "connected" and monotonic_us() - status.mono_us < _FRESH_US:
+        hq = "HQ's receiver is there" if status.hq_online else "HQ's receiver is away"
+        return Check("broker", OK, f"the running uplink is connected to {settings.host}:{settings.port}; {hq}")
     try:
         return Check("broker", OK, probe(settings))
     except Refused as error:

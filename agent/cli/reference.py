@@ -10,7 +10,8 @@ from agent.cli.commands import COMMANDS, build
 _HEAD = """\
 # commune-agent, command by command
 
-Generated from the parsers in `agent/cli/` and `provisioning/cli/`; a test compares. The same is told by `commune-agent COMMAND --help`.
+Generated from the parsers in `agent/cli/` and `provisioning/cli/`; a test compares. The same is told by
+`commune-agent COMMAND --help`.
 
 Every error is one line on standard error, beginning with `commune-agent:`, and an exit code:
 

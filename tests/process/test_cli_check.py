@@ -124,6 +124,25 @@ def test_a_page_that_runs_is_asked_and_one_that_was_killed_is_not_believed(tmp_p
     assert checks(site)[1]["page 127.0.0.1:0"]["detail"] == "free to listen on"
 
 
+def test_a_connected_uplink_is_asked_and_not_pushed_off_its_broker(tmp_path: Path) -> None:
+    with Broker(tmp_path / "broker", lines=("connection_messages true", "log_type all")) as broker:
+        site = write_site(tmp_path, broker.port)
+        assert command("migrate", site).returncode == 0
+        uplink = Program(tmp_path, "uplink", "agent", "uplink", str(site))
+        try:
+            until(lambda: "connected to" in uplink.text(), 30, "the uplink to connect")
+            asked = until(
+                lambda: "running uplink" in (told := checks(site)[1]["broker"]["detail"]) and told, 30, "told"
+            )
+            assert asked == f"the running uplink is connected to 127.0.0.1:{broker.port}; HQ's receiver is away"
+            before = broker.log.read_text("utf-8").count("New client connected")
+            checks(site)
+            assert broker.log.read_text("utf-8").count("New client connected") == before
+        finally:
+            uplink.kill()
+        until(lambda: checks(site)[1]["broker"]["detail"].endswith("MQTT 5 without TLS"), 30, "asked itself again")
+
+
 def test_another_program_at_the_old_address_is_not_taken_for_the_page(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=_answer_once, args=(listener, b"HTTP/1.1 200 OK\r\n\r\nhello"), daemon=True).start()
