@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from support.lab import places
 from support.lab.lab import Lab
+from support.lab.office import Office, Play
 from support.lab.probe import reason_against
+from support.lab.service import BOX_SERVICES, Service
+from support.lab.shell import LabError
+from support.lab.site import draw_zones, survey
+from support.lab.stick import bundle
 from support.lab.transcript import Transcript
 
 TRANSCRIPT = pytest.StashKey[Transcript]()
+
+
+class Silenced(NamedTuple):
+    """A service that was made to hang: which process of it, and when (monotonic seconds)."""
+
+    service: Service
+    pid: int
+    at_s: float
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
@@ -41,7 +60,30 @@ def transcript(machine_room: None, request: pytest.FixtureRequest) -> Transcript
 
 
 @pytest.fixture(scope="session")
-def lab(transcript: Transcript, request: pytest.FixtureRequest) -> Iterator[Lab]:
+def building(transcript: Transcript) -> Iterator[Future[Path]]:
+    """The offline bundle while it is being built, beside whatever else goes on."""
+    with tempfile.TemporaryDirectory(dir=places.cache(), prefix="bundle-") as folder, ThreadPoolExecutor(1) as pool:
+
+        def build() -> Path:
+            with transcript.step("bundle built (beside the other steps)") as results:
+                made = bundle(Path(folder))
+                results.append(made.name)
+            return made
+
+        yield pool.submit(build)
+
+
+@pytest.fixture(scope="session")
+def stick(building: Future[Path], lab: Lab) -> Path:
+    """The offline bundle; one that was built for this lab lies in its folder, and goes with it."""
+    made = building.result()
+    if os.environ.get("COMMUNE_BUNDLE"):
+        return made
+    return made.rename(lab.record.folder / made.name)
+
+
+@pytest.fixture(scope="session")
+def lab(building: Future[Path], transcript: Transcript, request: pytest.FixtureRequest) -> Iterator[Lab]:
     """A site with its boxes, HQ, and the technician's laptop; two boxes with --long, else one."""
     keep = request.config.option.keep_lab
     with transcript.step("machines booted, the technician is let in everywhere") as results:
@@ -53,3 +95,62 @@ def lab(transcript: Transcript, request: pytest.FixtureRequest) -> Iterator[Lab]
     else:
         running.stop()
         transcript.say("machines, links and files are gone again")
+
+
+@pytest.fixture(scope="session")
+def office(lab: Lab, stick: Path, transcript: Transcript) -> Office:
+    """The technician's working folder: authority, survey sheet, sites with their zones, inventory."""
+    opened = Office(lab, stick)
+    with transcript.step("authority made, survey sheet turned into sites and inventory, zones drawn"):
+        opened.open(survey(lab))
+        for box in lab.boxes:
+            draw_zones(opened.site(box.place.name))
+        opened.command("site", "check", opened.folder)
+    return opened
+
+
+@pytest.fixture(scope="session")
+def installed(office: Office, lab: Lab, transcript: Transcript) -> Office:
+    """HQ and the boxes after their first plays."""
+    for name in ("hq.yml", "site.yml"):
+        with transcript.step(f"first play of {name}, over SSH, no route out") as results:
+            results.append(f"changed: {played(office, name).changed}")
+    return office
+
+
+@pytest.fixture(scope="session")
+def settled(installed: Office, transcript: Transcript) -> Office:
+    """The same after a second run of the plays, when nothing more will be changed."""
+    for name in ("hq.yml", "site.yml"):
+        with transcript.step(f"second play of {name}") as results:
+            play = played(installed, name)
+            results.append(f"changed: {play.changed}")
+        if any(play.changed.values()):
+            pytest.fail(f"the second play of {name} changed something: {play.changes()}", pytrace=False)
+    return installed
+
+
+def played(office: Office, name: str) -> Play:
+    """Run a playbook; where it fails every test that needs it says so in few words."""
+    try:
+        return office.play(name)
+    except LabError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def silenced(settled: Office, lab: Lab, request: pytest.FixtureRequest, transcript: Transcript) -> list[Silenced]:
+    """Services that have stopped answering without ending; in the slice page alone, which the others do not need."""
+    all_of_them = request.config.option.long
+    services = [Service(lab.boxes[0], f"commune-{name}") for name in (BOX_SERVICES if all_of_them else ("page",))]
+    services += [Service(lab.hq, "commune-hq")] if all_of_them else []
+    names = ", ".join(service.unit for service in services)
+    transcript.say(f"from here on silent, as if they hung (SIGSTOP): {names}")
+    return [Silenced(service, service.kill(signal.SIGSTOP), time.monotonic()) for service in services]
+
+
+@pytest.fixture(scope="session")
+def beside_a_silent_page(request: pytest.FixtureRequest) -> None:
+    """In the slice the watchdog's minute passes beside the other tests."""
+    if not request.config.option.long:
+        request.getfixturevalue("silenced")

@@ -77,6 +77,11 @@ class Network:
         """Tell whether ``where`` has any route to ``address``."""
         return run("ip", "-n", self.name(where), "route", "get", address).returncode == 0
 
+    def stray(self, address: str) -> None:
+        """Give the phone an address besides its own, one that the site's router finds it by."""
+        self._ip("phone", f"addr replace {address}/32 dev eth0")
+        self._ip("router", f"route replace {address}/32 via {PHONE_ADDRESS}")
+
     def _add(self, where: str) -> None:
         self._record.namespace(self.name(where))
         call("ip", "netns", "add", self.name(where))
