@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.cli.arguments import Parser
 from agent.clock import monotonic_us
 from agent.errors import ConfigError
 from provisioning.bundle.targets import TARGETS
+
+if TYPE_CHECKING:
+    from agent.keys import Signer
 
 
 def add(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -75,14 +79,9 @@ def _add_key(actions: argparse._SubParsersAction[Parser]) -> None:
 
 def run_build(arguments: argparse.Namespace) -> int:
     """Make a bundle and say how large it is and how long it took."""
-    from agent.keys import load_signer
     from provisioning.bundle.build import Order, build
 
-    signer = None
-    if arguments.sign_key is not None:
-        if not arguments.sign_key.is_file():
-            raise ConfigError("--sign-key", f"there is no {arguments.sign_key}; make it: commune-agent bundle key FILE")
-        signer = load_signer(arguments.sign_key)
+    signer = None if arguments.sign_key is None else _signer(arguments.sign_key)
     order = Order(
         TARGETS[arguments.target], arguments.output, arguments.cache or _cache(), tuple(arguments.model), signer
     )
@@ -122,6 +121,16 @@ def run_key(arguments: argparse.Namespace) -> int:
     print(f"{arguments.file} signs bundles: bundle build --sign-key {arguments.file}; keep it in the office")
     print(f"{arguments.file.with_suffix('.pub')} proves them: bundle verify --key; give it to every technician")
     return 0
+
+
+def _signer(path: Path) -> Signer:
+    from agent.keys import load_signer
+
+    try:
+        return load_signer(path)
+    except ConfigError as error:
+        problem = f"{path} is no signing key; make one: commune-agent bundle key FILE"
+        raise ConfigError("--sign-key", problem) from error
 
 
 def _public(path: Path) -> bytes:

@@ -15,7 +15,7 @@ import pytest
 from support.bundles import ROOT, build, clone, debian_bundle, is_debian12, small_bundle
 from support.commands import command
 
-from agent.keys import load_signer
+from agent.keys import load_signer, make_key
 from provisioning.bundle.lock import read_lock
 from provisioning.bundle.programs import BundleError
 from provisioning.bundle.sums import SUMS
@@ -137,9 +137,14 @@ def jetsons(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     made = {}
     for name in JETSONS if options.long else [random.Random(options.seed).choice(JETSONS)]:
         folder = tmp_path_factory.mktemp(name)
-        run = build(["-o", folder / "stick", "--target", name])
+        make_key(folder / "release.key")
+        words = ["-o", folder / "stick", "--target", name, "--model", ROOT / "models/demo.onnx"]
+        run = build([*words, "--sign-key", folder / "release.key"])
         assert run.returncode == 0, run.stderr
         (bundle,) = (folder / "stick").iterdir()
+        verified = command("bundle", "verify", bundle, "--key", folder / "release.pub")
+        assert verified.returncode == 0, verified.stdout
+        assert (bundle / "models/demo.onnx").read_bytes() == (ROOT / "models/demo.onnx").read_bytes()
         (folder / "box").mkdir()
         subprocess.run(["tar", "-xf", bundle / "box.tar", "-C", folder / "box"], check=True)
         made[name] = folder / "box"
