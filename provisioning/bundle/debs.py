@@ -17,6 +17,7 @@ Say = Callable[[str], None]
 
 _STALE_S = 86_400.0
 _URI = re.compile(r"^'[^']+' (\S+\.deb) (\d+) SHA256:([0-9a-f]{64})$", re.MULTILINE)
+_GOT = re.compile(r"Get:\d+ \S+ \S+ \S+ (.+)")
 _NETWORK = "check the network, then run it again"
 
 # The builder's own sources and their keys are used, but of them only what Debian has released for bookworm.
@@ -74,7 +75,7 @@ def fetch_debs(packages: Sequence[str], cache: Path, say: Say) -> list[Deb]:
     say(f"{len(debs) - len(missing)} of {len(debs)} Debian packages are in the cache; fetching {len(missing)}")
     for deb in missing:
         deb.path.unlink(missing_ok=True)
-    apt.download(packages)
+    apt.download(packages, say)
     broken = [deb.path.name for deb in debs if not _whole(deb)]
     if broken:
         raise BundleError(f"{broken[0]} did not arrive whole; {_NETWORK}")
@@ -151,13 +152,19 @@ class _Apt:
             raise BundleError("apt names a package without a SHA-256; use a mirror of Debian itself")
         return debs
 
-    def download(self, packages: Sequence[str]) -> None:
+    def download(self, packages: Sequence[str], say: Say) -> None:
         """Fetch all that is needed into the archives, each file held against Debian's signed index."""
-        words = ("apt-get", "--download-only", "--yes", "--quiet", "install", *packages)
-        self._run(*words, problem=f"the Debian packages cannot be fetched; {_NETWORK}")
 
-    def _run(self, *words: str, problem: str) -> str:
-        return run(words, problem, setting={"APT_CONFIG": str(self._cache / "apt.conf")})
+        def tell(line: str) -> None:
+            got = _GOT.match(line)
+            if got is not None:
+                say(f"  {got[1]}")
+
+        words = ("apt-get", "--download-only", "--yes", "--quiet", "install", *packages)
+        self._run(*words, problem=f"the Debian packages cannot be fetched; {_NETWORK}", hear=tell)
+
+    def _run(self, *words: str, problem: str, hear: Say | None = None) -> str:
+        return run(words, problem, setting={"APT_CONFIG": str(self._cache / "apt.conf")}, hear=hear)
 
     def _settings(self) -> str:
         """Keep how this machine reaches its mirror (proxies), and none of its hooks or state."""
