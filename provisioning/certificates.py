@@ -24,6 +24,7 @@ VALID_FROM = datetime.datetime(2016, 1, 1, tzinfo=datetime.timezone.utc)
 """Earlier than the build of any operating system a box runs; systemd sets no clock to before its own build."""
 
 AUTHORITY_YEARS = 20
+_NAME_BYTES = 64  # RFC 5280, ub-common-name; counted as bytes, as strict readers do
 _MAKE_REQUEST = "make one on the machine itself: commune-agent box key NAME"
 _USAGES = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
            "key_cert_sign", "crl_sign", "encipher_only", "decipher_only")  # fmt: skip
@@ -155,11 +156,10 @@ def sign_authority(key: PrivateKey, name: str, now: datetime.datetime) -> bytes:
     Raises:
         ConfigError: no certificate can carry this name.
     """
-    try:
-        subject = _subject(name)
-    except ValueError as error:
-        problem = "must have 1 to 64 bytes in UTF-8, where a Vietnamese letter takes two or three"
-        raise ConfigError("--name", f"{name!r} {problem}; write it shorter, or without accents") from error
+    if not 1 <= len(name.encode()) <= _NAME_BYTES or not name.isprintable():
+        problem = f"must be one line of 1 to {_NAME_BYTES} bytes in UTF-8, where a Vietnamese letter takes two or three"
+        raise ConfigError("--name", f"{name!r} {problem}; write it shorter, or without accents")
+    subject = _subject(name)
     until = now.replace(microsecond=0) + datetime.timedelta(days=AUTHORITY_YEARS * 365)
     builder = _builder(subject, subject, key.public_key(), until)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
