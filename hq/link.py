@@ -17,7 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from agent.core.message import HQ_BOX, ROOT, Topic, dial_problem, is_loopback, refusal
+from agent.core.message import HQ_BOX, ROOT, Topic, dial_problem, hung_up, is_loopback, refusal
 from agent.errors import ConfigError, LinkError
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ _KEEPALIVE_S = 30
 _CONNECT_S = 20.0
 _RECEIVE_MAXIMUM = 500
 _PACKET_BYTES = 65_536
+_BROKE = "the connection broke"
 _LEAVES = ("e", "i", "s", "h", "hello")
 
 
@@ -132,6 +133,8 @@ class HqLink:
             if self._client.socket() is None:
                 break
         self._client.disconnect()
+        if self._settings.ca is not None and self.lost == _BROKE:
+            raise LinkError(hung_up(self._settings.host, self._settings.port))
         problem = self._refused or self.lost or "hung up, or gave no answer: is it an MQTT broker, and without TLS?"
         raise LinkError(f"broker {self._settings.host}:{self._settings.port}: {problem}")
 
@@ -234,7 +237,7 @@ class HqLink:
     ) -> None:
         self.connected = False
         told = flags.is_disconnect_packet_from_server
-        self.lost = self.lost or (refusal(reason.value) if told else "the connection broke")
+        self.lost = self.lost or (refusal(reason.value) if told else _BROKE)
 
     def _on_subscribe(
         self, _client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None

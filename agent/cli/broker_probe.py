@@ -65,6 +65,11 @@ def probe(settings: UplinkSettings, timeout_s: float = TIMEOUT_S) -> str:
             f"no answer from {settings.host} port {settings.port} within {timeout_s:g} s",
             "is the network up, and does a firewall stand between?",
         ) from error
+    except ssl.SSLError as error:
+        raise Refused(
+            f"the broker does not take this box's certificate ({error.reason or error})",
+            "was it revoked, has it ended, is it of another authority, or has the broker's revocation list ended?",
+        ) from error
     except OSError as error:
         raise Refused(
             f"{settings.host} port {settings.port}: {error.strerror or error}", "is the network up, and the port right?"
@@ -142,7 +147,7 @@ def _exactly(link: socket.socket, size: int) -> bytes:
         if not chunk:
             raise Refused(
                 "the broker closes the connection without a word",
-                "is this its MQTT port, and does it want a certificate or TLS? See its log",
+                "is this its MQTT port, and does it want TLS, or another certificate? See its log",
             )
         found += chunk
     return found

@@ -30,6 +30,7 @@ from agent.core.message import (
     Topic,
     dial_problem,
     encode_box_state,
+    hung_up,
     is_loopback,
     needs_a_person,
     refusal,
@@ -228,7 +229,7 @@ class Session:
             self._end(Lost(f"the broker sent what is no MQTT 5 ({error})", mendable=True))
             return
         if self._client is client and client.socket() is None:
-            self._end(Lost("the connection broke", mendable=False))
+            self._end(Lost(self._broken(), mendable=False))
         elif self._stalled():
             self.hang_up("the broker has taken nothing for a minute")
 
@@ -250,6 +251,11 @@ class Session:
         if not self._unanswered:
             return False
         return self._clock.now().mono_us - next(iter(self._unanswered.values())) > _STALLED_US
+
+    def _broken(self) -> str:
+        if self.connected or self._settings.tls is None:
+            return "the connection broke"
+        return hung_up(self._settings.host, self._settings.port)
 
     def _end(self, lost: Lost) -> None:
         if self._client is None:
@@ -322,7 +328,7 @@ class Session:
     ) -> None:
         if client is self._client:
             told = flags.is_disconnect_packet_from_server
-            reason_text = refusal(reason.value) if told else "the connection broke"
+            reason_text = refusal(reason.value) if told else self._broken()
             self._end(Lost(reason_text, told and needs_a_person(reason.value)))
 
     def _on_publish(

@@ -15,7 +15,9 @@ from support.link_stand import Hq, QuietBox, until
 from support.mqtt_client import Caller
 from support.signing import DAY_US
 
+from agent.cli.broker_probe import Refused, probe
 from agent.clock import SimulatedClock, SystemClock
+from agent.uplink.settings import TlsSettings, UplinkSettings
 from provisioning.authority import held
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("mosquitto")]
@@ -245,6 +247,28 @@ def test_our_uplink_refuses_a_broker_of_another_name(office: Office, tmp_path: P
         status = box.status()
         assert status is not None
         assert (status.state, status.backlog["a"]) == ("lost", 1)
+
+
+def test_whoever_is_refused_for_its_certificate_is_told_to_look_there(own_town: Town, tmp_path: Path) -> None:
+    for name in ("gate-01", f"hq-{AREA}"):
+        own_town.office.revoke(name)
+    own_town.broker.bring()
+    own_town.broker.restart()
+    port, (cert, key) = own_town.broker.port, map(str, own_town.hq)
+    line = f"broker localhost:{port}: hung up before it answered: is this client's certificate revoked"
+    options = ("--host", "localhost", "--tls-ca", str(own_town.office.ca), "--tls-cert", cert, "--tls-key", key)
+    files = [own_town.office.ca, *own_town.one]
+    with (
+        Hq(tmp_path / "received" / "data", port, *options) as hq,
+        QuietBox(tmp_path / "box", port, host="localhost", tls=list(map(str, files))) as box,
+    ):
+        box.start()
+        until(lambda: line in hq.program.said, "HQ says it", 20)
+        until(lambda: line in box.said, "the box says it", 20)
+    settings = UplinkSettings("gate-01", AREA, host="localhost", port=port, tls=TlsSettings(*files))
+    with pytest.raises(Refused) as told:
+        probe(settings)
+    assert "certificate" in f"{told.value.problem} {told.value.remedy}"
 
 
 def test_the_distributions_own_settings_do_not_win_over_ours(own_town: Town, tmp_path: Path) -> None:

@@ -60,6 +60,15 @@ def dial_problem(error: Exception, host: str, port: int) -> str:
     return f"{where}: {error}"
 
 
+def hung_up(host: str, port: int) -> str:
+    """Say why a broker may have ended a TLS connection before its first answer.
+
+    That is how it refuses a certificate (TLS 1.3); its alert often gets lost on the way, so nothing is made of it here.
+    """
+    why = "is this client's certificate revoked, ended or of another authority, or has its revocation list ended?"
+    return f"broker {host}:{port}: hung up before it answered: {why} The broker's log says which"
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether ``host`` is this machine itself, where plain MQTT shows nothing to anybody."""
     if host == "localhost":
