@@ -54,7 +54,15 @@ def machine_room() -> None:
 def transcript(machine_room: None, request: pytest.FixtureRequest) -> Transcript:
     """Takes what happens; shown live under -s, and always at the end."""
     file = places.cache() / "transcripts" / time.strftime("%Y%m%d-%H%M%S.txt")
-    made = Transcript(file, lambda line: print(line, flush=True))
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    live = request.config.option.capture == "no"
+
+    def tell(line: str) -> None:
+        if live:
+            reporter.ensure_newline()
+            reporter.write_line(line)
+
+    made = Transcript(file, tell)
     request.config.stash[TRANSCRIPT] = made
     return made
 
@@ -91,7 +99,7 @@ def lab(building: Future[Path], transcript: Transcript, request: pytest.FixtureR
         results.append(f"{len(running.boxes)} box(es) and HQ")
     yield running
     if keep:
-        transcript.say(f"the lab stays: {running.record.folder}; see: PYTHONPATH=tests python -m support.lab status")
+        transcript.say(f"the lab stays: {running.record.folder}; how to look inside: docs/guide/lab.md")
     else:
         running.stop()
         transcript.say("machines, links and files are gone again")

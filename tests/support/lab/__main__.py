@@ -8,6 +8,7 @@ import sys
 
 from support.lab.base import base_root
 from support.lab.lab import Lab
+from support.lab.office import Office
 from support.lab.probe import reason_against
 from support.lab.record import Record, clear_dead_runs, every_run
 from support.lab.shell import LabError, quoted
@@ -45,6 +46,8 @@ def _tell(lab: Lab) -> None:
     print(f"a shell on box1:        {quoted(lab.ssh_words(lab.boxes[0], '')[:-1])}")
     print(f"before ansible's words: {lab.laptop} env {quoted([f'ANSIBLE_SSH_ARGS=-F {lab.ssh_config}'])}")
     print(f"technician's key:       {lab.technician_key}   host keys: {lab.known_hosts}")
+    for bundle in lab.record.folder.glob("commune-agent-*"):
+        print(f"a play:                 {quoted(Office(lab, bundle).play_words('site.yml'))}")
 
 
 def _status(_options: argparse.Namespace) -> None:

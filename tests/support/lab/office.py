@@ -117,16 +117,20 @@ class Office:
         """
         self._plays += 1
         log = self.folder / f"play-{self._plays}-{name}.log"
-        line = [*self._on_laptop(), _program("ansible-playbook"), "-i", "inventory", self.bundle / "ansible" / name]
         began_s = time.monotonic()
         with log.open("w", encoding="utf-8") as out:
-            code = _run_in(self.folder, [*line, *words], out)
+            code = _run_in(self.folder, [*self.play_words(name), *words], out)
         took_s = time.monotonic() - began_s
         text = log.read_text("utf-8")
         recap = _RECAP.findall(text)
         if code or not recap or any(host[2:] != ("0", "0", "0") for host in recap):
             raise LabError(f"{name} failed with exit code {code}; all it said: {log}\n{_told_last(text)}")
         return Play(took_s, {host[0]: int(host[1]) for host in recap}, log)
+
+    def play_words(self, name: str) -> list[str | Path]:
+        """Give the command line of a playbook."""
+        playbook = self.bundle / "ansible" / name
+        return [*self._on_laptop(), _program("ansible-playbook"), "-i", "inventory", playbook]
 
     def _on_laptop(self) -> list[str | Path]:
         """Give what goes before every command here: the laptop's network, and its user's settings."""
