@@ -157,7 +157,7 @@ def test_a_certificate_is_good_for_its_role_alone(desk: Desk, name: str, role: s
     assert good.returncode == 0, good.stderr
     bad = openssl(*strict, "-attime", now, "-purpose", other, path)
     assert bad.returncode != 0
-    assert "unsuitable certificate purpose" in bad.stderr
+    assert "error 26 at 0 depth" in bad.stderr  # invalid purpose, which versions put into different words
 
 
 def test_a_certificate_names_the_machine_and_its_addresses(desk: Desk) -> None:
