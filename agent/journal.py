@@ -10,7 +10,7 @@ import sys
 try:
     # A folder named systemd/ stands at the repository root: "import systemd" alone would succeed there as an empty
     # namespace package, so ask for the modules by name.
-    from systemd import daemon as _daemon  # noqa: I001 - for the same reason ruff takes it for ours
+    from systemd import daemon as _daemon
     from systemd.journal import JournalHandler as _JournalHandler
 except ImportError:  # a laptop, or a box without python3-systemd: the protocol below needs no package
     _daemon = None
