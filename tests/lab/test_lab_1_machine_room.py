@@ -109,7 +109,7 @@ def test_the_link_lets_through_what_its_rate_says(lab: Lab, long_run: bool, tran
     ],
 )
 def test_systemd_enforces_here_what_it_enforces_on_a_box(lab: Lab, setting: str, words: tuple[str, ...]) -> None:
-    service = ("systemd-run", "--quiet", "--pipe", "--wait")
+    service = ("systemd-run", "--quiet", "--collect", "--pipe", "--wait")
     assert lab.boxes[0].tried(*service, *words).returncode == 0
     assert lab.boxes[0].tried(*service, "-p", setting, *words).returncode != 0
 
