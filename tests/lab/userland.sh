@@ -7,7 +7,7 @@ PATH=$PATH:/usr/sbin:/sbin
 
 PYTEST=(python -m pytest -p no:cacheprovider)
 BARE=(python3 ca-certificates)
-FURNITURE=(python3-venv python3-systemd mosquitto mosquitto-clients shellcheck systemd dbus openssl git procps)
+FURNITURE=(python3-venv python3-systemd mosquitto mosquitto-clients shellcheck systemd dbus openssl git procps poppler-utils)
 # What this machine knows about its package indexes, which a root of its own has to know too.
 CARRIED=(/etc/ssl/certs/ca-certificates.crt /etc/resolv.conf /etc/hosts /etc/pip.conf /root/.config/pip/pip.conf)
 CARRIED_VARIABLES='^(PIP|SSL|REQUESTS|HTTPS?|https?|NO|no)_[A-Za-z_]+='

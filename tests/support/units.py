@@ -72,6 +72,8 @@ class Root:
 
     def complaints(self, unit: str) -> str:
         """Give what systemd has to say against a unit; its exit code does not count unknown keys."""
+        if _version() < 250:  # tests/lab/test_lab_userlands.py lets such a systemd judge, in a root of its own
+            pytest.skip(f"systemd {_version()} here cannot judge a unit that is not installed")
         done = _analyze("verify", "--man=no", f"--root={self.folder}", unit)
         said = done.stdout + done.stderr
         if "Failed to initialize manager" in said:
