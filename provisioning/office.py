@@ -110,6 +110,26 @@ def read_list(folder: Path) -> RevocationList:
     return revocations.read_list(read_bytes(path, "the revocation list", remedy), str(path), remedy)
 
 
+def refuse_newer_list(folder: Path, installed: bytes) -> None:
+    """See that the list HQ has (PEM; empty where HQ has none yet) says nothing that this authority does not know.
+
+    Raises:
+        ConfigError: it is newer, or revokes more: this folder is an old copy, or another laptop has gone on.
+    """
+    if not installed.strip():
+        return
+    refuse_no_authority(folder)
+    own = read_list(folder)
+    theirs = revocations.read_list(installed, "HQ's revocation list", "see what stands in crl.pem at HQ")
+    if theirs.number > own.number or theirs.serials - own.serials:
+        raise ConfigError(
+            str(folder),
+            f"is older than what HQ has (list {own.number}, HQ's {theirs.number}, revoking {len(own.serials)} and"
+            f" {len(theirs.serials)} certificates): to install it would let revoked machines in again; take the whole"
+            " folder records from the laptop that signed last",
+        )
+
+
 def begin_of(issued: Issued, ledger: Ledger) -> datetime.datetime:
     """Tell when a certificate was signed; it does not say so itself, because it is back-dated."""
     act = ledger.signed.get(issued.serial)

@@ -20,7 +20,17 @@ def registered(directory: Path, area: str) -> list[KnownBox]:
     check_area(area)
     if not directory.is_dir():
         raise ConfigError(str(directory), "is no directory; give the folder that holds one JSON file a box")
-    return [_checked(path, area) for path in sorted(directory.glob("[!.]*.json"))]
+    boxes = [_checked(path, area) for path in sorted(directory.glob("[!.]*.json"))]
+    owners: dict[bytes, str] = {}
+    for box in boxes:
+        for key in box.keys.values():
+            if owners.setdefault(key, box.id) != box.id:
+                raise ConfigError(
+                    str(directory / f"{box.id}.json"),
+                    f"has a signing key of box {owners[key]} too: a disk was copied; on one of the two remove all .key,"
+                    " .pub and .csr files in /etc/commune-agent/pki and run the play again",
+                )
+    return boxes
 
 
 def _checked(path: Path, area: str) -> KnownBox:

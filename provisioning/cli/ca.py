@@ -14,7 +14,7 @@ from provisioning.certificates import read_request
 from provisioning.files import read_bytes, write_whole
 from provisioning.founding import found
 from provisioning.names import ROLES
-from provisioning.office import CERTIFICATE_DAYS, Entry, Inventory, take_inventory
+from provisioning.office import CERTIFICATE_DAYS, Entry, Inventory, refuse_newer_list, take_inventory
 
 
 def add(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -31,6 +31,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     _add_revoke(actions)
     _add_crl(actions)
     _add_list(actions)
+    _add_newest(actions)
 
 
 def _add_new(actions: argparse._SubParsersAction[Parser]) -> None:
@@ -113,6 +114,18 @@ def _add_folder(parser: argparse.ArgumentParser, meaning: str = "the authority's
     parser.add_argument("folder", type=Path, metavar="DIR", help=meaning)
 
 
+def _add_newest(actions: argparse._SubParsersAction[Parser]) -> None:
+    parser = actions.add_parser(
+        "newest",
+        help="refuse to undo what a newer copy of the authority has revoked",
+        description="Read a revocation list from standard input, the one HQ has, and fail where it is newer than this"
+        " authority's own, or revokes what this authority does not: another laptop has gone on, or this copy is old.",
+        example="commune-agent ca newest records/authority < crl.pem",
+    )
+    _add_folder(parser)
+    parser.set_defaults(run=run_newest)
+
+
 def run_new(arguments: argparse.Namespace) -> int:
     """Make an authority and say what to do with it."""
     folder: Path = arguments.folder
@@ -166,6 +179,12 @@ def run_crl(arguments: argparse.Namespace) -> int:
         listed = authority.write_list(arguments.days)
     revoked = len(listed.serials)
     print(f"made {arguments.folder / 'crl.pem'}: {revoked} revoked, counts until {listed.until:%Y-%m-%d}")
+    return 0
+
+
+def run_newest(arguments: argparse.Namespace) -> int:
+    """Compare; says nothing where all is well."""
+    refuse_newer_list(arguments.folder, sys.stdin.buffer.read())
     return 0
 
 

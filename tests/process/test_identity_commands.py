@@ -232,3 +232,17 @@ def test_a_command_killed_at_any_moment_leaves_an_authority_that_works(
             done("ca", "sign", authority, requests[name], "--name", name, "--role", "box")
         assert answered <= serials(authority, "revoked") == listed(authority)
     assert [path for path in authority.rglob(".*") if path.is_file()] == [], "parts of files are left"
+
+
+def test_an_old_copy_of_the_authority_may_not_undo_a_revocation(authority: Path, tmp_path: Path) -> None:
+    done("ca", "sign", authority, request_of(tmp_path, "gate-01"), "--name", "gate-01", "--role", "box")
+    copy = tmp_path / "copy"
+    shutil.copytree(authority, copy)
+    done("ca", "revoke", authority, "gate-01")
+    at_hq = (authority / "crl.pem").read_text()
+    told = command("ca", "newest", copy, given=at_hq)
+    assert told.returncode == 2
+    assert "is older than what HQ has (list 1, HQ's 2, revoking 0 and 1 certificates)" in told.stderr
+    assert command("ca", "newest", authority, given=at_hq).returncode == 0
+    assert command("ca", "newest", authority, given=(copy / "crl.pem").read_text()).returncode == 0
+    assert command("ca", "newest", copy, given="").returncode == 0, "a new HQ has no list yet"

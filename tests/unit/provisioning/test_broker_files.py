@@ -14,6 +14,7 @@ from provisioning.registry import registered
 
 KEYS = {"watch": "11" * 32, "page": "22" * 32, "uplink": "33" * 32}
 GOOD = {"box": "gate-01", "area": "demo", "name": "Cổng chợ", "keys": KEYS}
+OTHER_KEYS = {"watch": "44" * 32, "page": "55" * 32, "uplink": "66" * 32}
 
 
 def entry(folder: Path, name: str = "gate-01.json", **changes: object) -> Path:
@@ -35,12 +36,19 @@ def blocks(text: str) -> dict[str, list[str]]:
 
 def test_the_access_list_has_exactly_the_registered_boxes(tmp_path: Path) -> None:
     entry(tmp_path)
-    entry(tmp_path, "gate-02.json", box="gate-02")
+    entry(tmp_path, "gate-02.json", box="gate-02", keys=OTHER_KEYS)
     (tmp_path / "notes.txt").write_text("no box")
     (tmp_path / ".gate-03.json.part").write_text("half")
     boxes = [box.id for box in registered(tmp_path, "demo")]
     assert set(blocks(access_list("demo", boxes))) == {"hq-demo", "gate-01", "gate-02"}
     assert sorted(boxes) == sorted(load_registry(tmp_path)._boxes), "HQ reads other boxes than the access list knows"
+
+
+def test_a_copied_disk_is_told_by_its_keys(tmp_path: Path) -> None:
+    entry(tmp_path)
+    entry(tmp_path, "gate-02.json", box="gate-02", keys=OTHER_KEYS | {"page": KEYS["page"]})
+    with pytest.raises(ConfigError, match=r"gate-02\.json: has a signing key of box gate-01 too: a disk was copied"):
+        registered(tmp_path, "demo")
 
 
 def test_a_box_may_use_its_own_topics_and_nothing_else() -> None:
@@ -63,7 +71,8 @@ def test_a_box_may_use_its_own_topics_and_nothing_else() -> None:
 
 def test_the_same_registry_gives_the_same_bytes(tmp_path: Path) -> None:
     for number in (3, 1, 2):
-        entry(tmp_path, f"gate-{number}.json", box=f"gate-{number}")
+        keys = {name: key[:-1] + str(number) for name, key in KEYS.items()}
+        entry(tmp_path, f"gate-{number}.json", box=f"gate-{number}", keys=keys)
     assert [box.id for box in registered(tmp_path, "demo")] == ["gate-1", "gate-2", "gate-3"]
 
 
