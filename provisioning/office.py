@@ -113,12 +113,16 @@ def read_list(folder: Path) -> RevocationList:
 def refuse_newer_list(folder: Path, installed: bytes) -> None:
     """See that the list HQ has (PEM; empty where HQ has none yet) says nothing that this authority does not know.
 
+    A list of another authority is none of its business: a new authority has been made in place of a stolen one.
+
     Raises:
         ConfigError: it is newer, or revokes more: this folder is an old copy, or another laptop has gone on.
     """
     if not installed.strip():
         return
     refuse_no_authority(folder)
+    if not revocations.is_signed_by(installed, read_bytes(folder / "ca.pem", "the authority's certificate", RESTORE)):
+        return  # of an authority that this one replaces
     own = read_list(folder)
     theirs = revocations.read_list(installed, "HQ's revocation list", "see what stands in crl.pem at HQ")
     if theirs.number > own.number or theirs.serials - own.serials:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.errors import ConfigError
 from provisioning.certificates import PrivateKey
@@ -68,3 +69,12 @@ def read_list(pem: bytes, source: str, remedy: str) -> RevocationList:
         return RevocationList(number, listed.last_update_utc, until, serials)
     except (ValueError, TypeError, x509.ExtensionNotFound) as error:
         raise ConfigError(source, f"holds no revocation list that can be read; {remedy}") from error
+
+
+def is_signed_by(pem: bytes, authority: bytes) -> bool:
+    """Tell whether the list ``pem`` is of the authority whose certificate (PEM) is given."""
+    key = x509.load_pem_x509_certificate(authority).public_key()
+    try:
+        return isinstance(key, ec.EllipticCurvePublicKey) and x509.load_pem_x509_crl(pem).is_signature_valid(key)
+    except (ValueError, TypeError):
+        return False

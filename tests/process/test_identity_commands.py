@@ -246,3 +246,5 @@ def test_an_old_copy_of_the_authority_may_not_undo_a_revocation(authority: Path,
     assert command("ca", "newest", authority, given=at_hq).returncode == 0
     assert command("ca", "newest", authority, given=(copy / "crl.pem").read_text()).returncode == 0
     assert command("ca", "newest", copy, given="").returncode == 0, "a new HQ has no list yet"
+    done("ca", "new", tmp_path / "new", "--area", "demo", "--name", "CA mới")
+    assert command("ca", "newest", tmp_path / "new", given=at_hq).returncode == 0, "a stolen authority is replaced"
