@@ -67,8 +67,7 @@ def remove(path: Path) -> None:
     """Remove a group and everything below it; nothing may run in it any more."""
     if not path.is_dir():
         return
-    below = sorted((each for each in path.rglob("*") if each.is_dir()), key=lambda each: -len(each.parts))
-    for group in [*below, path]:
+    for group in [Path(group) for group, _, _ in os.walk(path, topdown=False)]:
         for _ in range(100):  # a group stays busy for a moment after its last process
             try:
                 group.rmdir()
@@ -82,9 +81,8 @@ def remove(path: Path) -> None:
 
 
 def _listings(path: Path) -> Iterator[Path]:
-    if path.is_dir():
-        yield path / "cgroup.procs"
-        yield from path.rglob("cgroup.procs")
+    # Services come and go meanwhile; os.walk passes over a group that has just gone.
+    return (Path(group, "cgroup.procs") for group, _, _ in os.walk(path))
 
 
 def _read(listing: Path) -> list[str]:
