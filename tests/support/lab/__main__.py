@@ -44,7 +44,8 @@ def _tell(lab: Lab) -> None:
     for machine in lab.machines:
         print(f"{machine.place.name:5}  {machine.place.address:10}  console: {machine.folder}/console.log")
     print(f"a shell on box1:        {quoted(lab.ssh_words(lab.boxes[0], '')[:-1])}")
-    print(f"before ansible's words: {lab.laptop} env {quoted([f'ANSIBLE_SSH_ARGS=-F {lab.ssh_config}'])}")
+    own = [f"ANSIBLE_SSH_ARGS=-F {lab.ssh_config}", f"ANSIBLE_SSH_CONTROL_PATH_DIR={lab.record.folder}/ansible/cp"]
+    print(f"before ansible's words: {lab.laptop} env {quoted(own)}")
     print(f"technician's key:       {lab.technician_key}   host keys: {lab.known_hosts}")
     for bundle in lab.record.folder.glob("commune-agent-*"):
         print(f"a play:                 {quoted(Office(lab, bundle).play_words('site.yml'))}")

@@ -66,6 +66,11 @@ class Office:
         self._plays = 0
 
     @property
+    def ansible_home(self) -> Path:
+        """Where the laptop's Ansible keeps what is its own: facts, connections."""
+        return self._lab.record.folder / "ansible"
+
+    @property
     def records(self) -> Path:
         """The folder of records."""
         return self.folder / "records"
@@ -134,10 +139,17 @@ class Office:
 
     def _on_laptop(self) -> list[str | Path]:
         """Give what goes before every command here: the laptop's network, and its user's settings."""
-        ansible = self._lab.record.folder / "ansible"
-        path = f"PATH={Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
-        settings = [path, f"ANSIBLE_CONFIG={self.bundle / 'ansible/ansible.cfg'}", f"ANSIBLE_HOME={ansible}"]
-        return [self._lab.laptop, "env", "-C", self.folder, *settings, "ANSIBLE_NOCOLOR=1", "LC_ALL=C.UTF-8"]
+        settings = {
+            "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+            "ANSIBLE_CONFIG": self.bundle / "ansible/ansible.cfg",
+            "ANSIBLE_HOME": self.ansible_home,
+            # Every lab has the same addresses, and ssh goes by address: with the common folder a play would run on
+            # over the connection of another lab.
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": self.ansible_home / "cp",
+            "ANSIBLE_NOCOLOR": "1",
+            "LC_ALL": "C.UTF-8",
+        }
+        return [self._lab.laptop, "env", "-C", self.folder, *(f"{name}={value}" for name, value in settings.items())]
 
     def _own_settings(self) -> str:
         """Give what a technician adds to group_vars: who logs in, and HQ's address where no name server knows it."""
