@@ -53,7 +53,7 @@ def fill(disk: Path) -> Path:
 
 
 def ids(world):
-    """Read a copy elsewhere: who opens a log in WAL mode maps memory on its disk, and gets SIGBUS where that is full."""
+    """Read a copy elsewhere: who opens a log in WAL mode maps memory on its disk, and dies of SIGBUS there."""
     watch_db = world.settings.watch_db
     with tempfile.TemporaryDirectory() as folder:
         for path in watch_db.parent.glob(f"{watch_db.name}*"):
