@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 
 from agent.clock import Moment
 from agent.core.frame import Frame
+
+LENT = 2
+"""Pictures a consumer may have in hand at once: one that is being judged, and the next that is being looked at."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -23,10 +27,10 @@ class Shot:
 
 
 class Slot:
-    """Hands pictures from one capture thread to one consumer through three buffers, without tearing.
+    """Hands pictures from one capture thread to one consumer through four buffers, without tearing.
 
-    One buffer is the consumer's (the last frame it took), one holds the newest picture, one is being written; they
-    change roles under the lock, and only the spare one is ever written to.
+    LENT buffers are the consumer's (the last frames it took), one holds the newest picture, one is being written;
+    they change roles under the lock, and only the spare one is ever written to.
 
     Args:
         camera: id, for the frames.
@@ -40,7 +44,7 @@ class Slot:
         self._paint = paint
         self._newest: Shot | None = None
         self._spare: NDArray[np.uint8] | None = None
-        self._lent: NDArray[np.uint8] | None = None
+        self._lent: deque[NDArray[np.uint8]] = deque()
 
     @property
     def ready(self) -> bool:
@@ -66,13 +70,14 @@ class Slot:
             return self._arrived.wait_for(lambda: self._newest is None, timeout_s)
 
     def take(self) -> Frame | None:
-        """Give the newest picture; its pixels stay untouched until the next ``take``. Hold the lock of ``arrived``."""
+        """Give the newest picture, untouched until LENT more are taken; hold the lock of ``arrived``."""
         if self._newest is None:
             return None
         shot, self._newest = self._newest, None
-        if self._spare is None:
-            self._spare = self._lent
-        self._lent = shot.pixels
+        self._lent.append(shot.pixels)
+        if len(self._lent) > LENT:
+            returned = self._lent.popleft()
+            self._spare = returned if self._spare is None else self._spare
         self._arrived.notify_all()
         return Frame(self._camera, shot.seq, shot.at, shot.pixels)
 
