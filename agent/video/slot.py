@@ -10,22 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.clock import Moment
+from agent.core.canvas import Canvas, NewCanvas, plain_canvas
 from agent.core.frame import Frame
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Shot:
-    """A picture and when it was taken, before it has become somebody's Frame."""
+    """A picture and when it was taken, before it has become somebody's Frame; ``new_canvas`` as in core/source.py."""
 
     pixels: NDArray[np.uint8]
+    seq: int
+    at: Moment
+    new_canvas: NewCanvas = plain_canvas
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Kept:
+    """A picture that waits, masks painted."""
+
+    canvas: Canvas
     seq: int
     at: Moment
 
 
 class Slot:
-    """Hands pictures from one capture thread to one consumer through three buffers, without tearing.
+    """Hands pictures from one capture thread to one consumer through three canvases, without tearing.
 
-    One buffer is the consumer's (the last frame it took), one holds the newest picture, one is being written; they
+    One is the consumer's (the last frame it took), one holds the newest picture, one is being written; they
     change roles under the lock, and only the spare one is ever written to.
 
     Args:
@@ -38,9 +49,9 @@ class Slot:
         self._camera = camera
         self._arrived = arrived
         self._paint = paint
-        self._newest: Shot | None = None
-        self._spare: NDArray[np.uint8] | None = None
-        self._lent: NDArray[np.uint8] | None = None
+        self._newest: _Kept | None = None
+        self._spare: Canvas | None = None
+        self._lent: Canvas | None = None
 
     @property
     def ready(self) -> bool:
@@ -49,14 +60,14 @@ class Slot:
 
     def put(self, shot: Shot) -> bool:
         """Copy a picture in, masks painted; False when it pushed out one that nobody had taken."""
-        buffer = self._free_buffer(shot.pixels.shape)
-        np.copyto(buffer, shot.pixels)
-        self._paint(buffer)
+        canvas = self._free_canvas(shot)
+        np.copyto(canvas.pixels, shot.pixels)
+        self._paint(canvas.pixels)
         with self._arrived:
             pushed_out = self._newest
             if pushed_out is not None:
-                self._spare = pushed_out.pixels
-            self._newest = Shot(buffer, shot.seq, shot.at)
+                self._spare = pushed_out.canvas
+            self._newest = _Kept(canvas, shot.seq, shot.at)
             self._arrived.notify_all()
         return pushed_out is None
 
@@ -69,16 +80,16 @@ class Slot:
         """Give the newest picture; its pixels stay untouched until the next ``take``. Hold the lock of ``arrived``."""
         if self._newest is None:
             return None
-        shot, self._newest = self._newest, None
+        kept, self._newest = self._newest, None
         if self._spare is None:
             self._spare = self._lent
-        self._lent = shot.pixels
+        self._lent = kept.canvas
         self._arrived.notify_all()
-        return Frame(self._camera, shot.seq, shot.at, shot.pixels)
+        return Frame(self._camera, kept.seq, kept.at, kept.canvas.pixels, kept.canvas.image)
 
-    def _free_buffer(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    def _free_canvas(self, shot: Shot) -> Canvas:
         with self._arrived:
-            buffer, self._spare = self._spare, None
-        if buffer is None or buffer.shape != shape:
-            return np.empty(shape, np.uint8)
-        return buffer
+            canvas, self._spare = self._spare, None
+        if canvas is None or canvas.pixels.shape != shot.pixels.shape:
+            return shot.new_canvas(*shot.pixels.shape[:2])
+        return canvas
