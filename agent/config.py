@@ -55,6 +55,7 @@ class Site:
         rulebooks: one a camera, same order.
         hash: 16 hex digits of the effective configuration, defaults included; comments and order do not count.
         warnings: what deserves a look, one line each; logged at every start.
+        max_rebuilds: as WatchSettings says.
     """
 
     path: Path
@@ -74,6 +75,7 @@ class Site:
     page: PageSettings
     hash: str
     warnings: tuple[str, ...]
+    max_rebuilds: int = WatchSettings.max_rebuilds
 
     @property
     def watch(self) -> WatchSettings:
@@ -88,6 +90,7 @@ class Site:
             runtime_dir=self.runtime_dir,
             config_hash=self.hash,
             version=self.uplink.version,
+            max_rebuilds=self.max_rebuilds,
         )
 
 
@@ -163,6 +166,7 @@ class _Build:
             page=self._page(),
             hash=self._hash,
             warnings=warnings,
+            max_rebuilds=shape.video.max_rebuilds,
         )
 
     def _path(self, name: str) -> Path:
@@ -208,6 +212,7 @@ class _Build:
             loop=keys.loop,
             open_timeout_s=keys.open_timeout_s,
             read_timeout_s=keys.read_timeout_s,
+            scale=keys.scale,
             masks=tuple(polygon(mask.polygon) for mask in keys.mask),
         )
 

@@ -18,6 +18,7 @@ from agent.store.settings import StoreSettings
 from agent.track.settings import TrackSettings
 from agent.uplink.settings import UplinkSettings
 from agent.video.settings import CameraSettings
+from agent.watch.settings import WatchSettings
 
 _ID_SCHEMA = WithJsonSchema({"type": "string", "pattern": values.ID_PATTERN})
 Id = Annotated[str, AfterValidator(values.check_id), _ID_SCHEMA]
@@ -339,9 +340,26 @@ class Camera(Table):
         ge=1,
         le=120,
     )
+    scale: Literal["detector", "full"] = _key(
+        "For jetson: detector scales pictures in hardware to what the model looks at, full keeps their size (sharper"
+        " pictures of incidents, more memory traffic).",
+        CameraSettings.scale,
+    )
     zone: list[Zone] = _key("Areas that rules look at.", [])
     mask: list[Mask] = _key("Areas that nobody may see.", [])
     rule: list[Rule] = _key("What to watch for.", [])
+
+
+class Video(Table):
+    """How camera streams are held."""
+
+    max_rebuilds: int = _key(
+        "For jetson: after so many streams set up anew watch starts afresh (seconds, nothing is lost): each leaks about"
+        " a megabyte in NVIDIA's library, and a fault in it up to fifty.",
+        WatchSettings.max_rebuilds,
+        ge=10,
+        le=10_000,
+    )
 
 
 class SiteFile(Table):
@@ -350,6 +368,7 @@ class SiteFile(Table):
     box: Box = _key("The box itself.")
     uplink: Uplink = _key("The link to HQ.")
     page: Page = _key("The status page.", Page())
+    video: Video = _key("How camera streams are held.", Video())
     detector: Detector = _key("Which model looks at the pictures.", Detector())
     tracker: Tracker = _key("How detections are tied into tracks.", Tracker())
     evidence: Evidence = _key("How the pictures of an incident are made.", Evidence())

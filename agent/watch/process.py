@@ -5,20 +5,23 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from agent import journal, runtime
 from agent.clock import Clock, Moment, uuid7
 from agent.core.event import Event, Json
 from agent.core.incident import Slot
 from agent.detect.detector import Detector, open_detector
-from agent.errors import StoreDamaged, StoreVersion
+from agent.errors import StoreDamaged, StoreVersion, WornOut
 from agent.evidence.album import Shot
 from agent.rules.restore import retire
 from agent.stage.source import open_rendered
 from agent.store.signing import signer_of
 from agent.store.watch_store import WatchStore
+from agent.video import source as video
 from agent.video.capture import CameraSet
-from agent.video.opencv import open_opencv
+from agent.video.jetson import open_jetson
+from agent.video.settings import CameraSettings
 from agent.watch.bulletin import Bulletin
 from agent.watch.gate import Gate
 from agent.watch.gauge import Gauge
@@ -30,7 +33,7 @@ from agent.watch.settings import WatchSettings
 
 log = logging.getLogger(__name__)
 
-BACKENDS = {"opencv": open_opencv, "rendered": open_rendered}
+BACKENDS = {**video.BACKENDS, "rendered": open_rendered}
 
 _STATUS_S = 1.0
 _MINUTE_S = 60.0
@@ -77,7 +80,7 @@ class Watch:
         self._store = store
         self._detector = detector
         self._gauge = Gauge()
-        self._cameras = CameraSet(settings.cameras, BACKENDS, clock)
+        self._cameras = CameraSet([sized(camera, detector) for camera in settings.cameras], BACKENDS, clock)
         self._gates = {camera.id: Gate(wanted=settings.detect.motion_gate) for camera in settings.cameras}
         self._lookout = Lookout(self._cameras, detector, self._gates, stop)
         self._rivers = rivers(settings, detector.labels, store.slots(), now)
@@ -132,6 +135,9 @@ class Watch:
 
     def _routine(self) -> None:
         journal.notify("WATCHDOG=1")
+        worn = open_jetson.worn(self._settings.max_rebuilds)
+        if worn:
+            raise WornOut(f"starting afresh, nothing is lost by it: {worn}")
         now = self._clock.now()
         for event in self._presence.changes(now, self._cameras.statuses()):
             log.warning("%s: %s", event.kind, event.detail["camera"])
@@ -178,6 +184,13 @@ class Watch:
     def _fact(self, kind: str, detail: dict[str, Json]) -> Event:
         now = self._clock.now()
         return Event(uuid7(now.utc_us), kind, now, detail=detail)
+
+
+def sized(camera: CameraSettings, detector: Detector) -> CameraSettings:
+    """Tell a camera that scales in hardware how much room its pictures have in the model's input."""
+    if camera.backend != "jetson" or camera.scale != "detector":
+        return camera
+    return replace(camera, fit=(detector.card.input.width, detector.card.input.height))
 
 
 def leftovers(slots: Sequence[Slot], cameras: Collection[str], now: Moment) -> Catch:

@@ -23,6 +23,7 @@ class WatchSettings:
         runtime_dir: for status and previews.
         config_hash: 16 hex digits of the site configuration, recorded at every start.
         version: of the agent, recorded at every start.
+        max_rebuilds: after so many camera streams set up anew by the backend ``jetson`` the program starts afresh.
         detect, track, evidence, store: as the rooms say.
     """
 
@@ -35,3 +36,4 @@ class WatchSettings:
     runtime_dir: Path
     config_hash: str = ""
     version: str = ""
+    max_rebuilds: int = 100
