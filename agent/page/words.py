@@ -61,6 +61,10 @@ class Words:
         moment = datetime.fromtimestamp(utc_us // 1_000_000, timezone.utc)
         return moment.astimezone(self.zone).strftime("%d/%m/%Y %H:%M:%S")
 
+    def decimal(self, value: float) -> str:
+        """Tell a number with one digit after the point, which is a comma in Vietnamese."""
+        return f"{value:.1f}".replace(".", self("number.point"))
+
     def ago(self, seconds: float) -> str:
         """Tell an age coarsely; the same words and steps as ``ticking.js``."""
         n = max(0, int(seconds))

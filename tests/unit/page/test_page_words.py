@@ -115,6 +115,10 @@ def test_ages_and_spans(seconds: float, vi_ago: str, vi_span: str):
     assert WORDS["vi"].span(seconds) == vi_span
 
 
+def test_numbers_have_their_own_point():
+    assert (WORDS["vi"].decimal(4.96), WORDS["en"].decimal(4.96)) == ("5,0", "5.0")
+
+
 def test_times_are_told_in_the_sites_timezone_by_24_hours():
     assert WORDS["vi"].when(1_767_225_600_000_000 + 15 * 3600 * 1_000_000) == "01/01/2026 22:00:00"
 
