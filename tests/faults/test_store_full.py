@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from support.commands import CAMERA, command, write_site
+from support.commands import CAMERA, command, one_line, write_site
 from support.stand import Program, until
 from support.store_world import World, picture, sql
 
@@ -197,22 +197,15 @@ def site_on(disk: Path, folder: Path) -> Path:
     return site
 
 
-def one_line(run, *words: str) -> None:
-    assert run.returncode == 6, run.stdout + run.stderr
-    (line,) = run.stderr.splitlines()
-    assert line.startswith("commune-agent: ")
-    assert [word for word in words if word not in line] == [], line
-
-
 def test_a_full_disk_is_one_line_with_its_remedy(small_disk, tmp_path):
     site = site_on(small_disk, tmp_path / "box")
     filler = fill(small_disk)
-    one_line(command("migrate", site), f"{small_disk}/state", "No space left on device", "free space on that disk")
+    one_line(command("migrate", site), 6, f"{small_disk}/state", "No space left on device", "free space on that disk")
     filler.unlink()
     assert command("migrate", site).returncode == 0
     (small_disk / "state/ballast-watch").unlink()
     fill(small_disk)
-    one_line(command("watch", site), f"{small_disk}/state/watch.db", "no space left", "free space on that disk")
+    one_line(command("watch", site), 6, f"{small_disk}/state/watch.db", "no space left", "free space on that disk")
 
 
 def test_a_box_whose_disk_fills_up_goes_on_says_why_and_loses_no_fact(small_disk, tmp_path):
@@ -231,7 +224,7 @@ def test_a_box_whose_disk_fills_up_goes_on_says_why_and_loses_no_fact(small_disk
         assert f"{state}/watch.db: no space left" in trouble
         assert watch.child.poll() is None
         asked = command("test-alert", site)
-        one_line(asked, f"{state}/ask/watch", "No space left on device", "is its disk full?")
+        one_line(asked, 6, f"{state}/ask/watch", "No space left on device", "is its disk full?")
         filler.unlink()
         until(lambda: not read_watch(runtime).trouble and not any((state / "ask/watch").iterdir()), 20, "all recorded")
         assert watch.stop() == 0

@@ -16,22 +16,12 @@ from pathlib import Path
 import pytest
 from support.cards import CARD
 from support.clips import make_clip
-from support.commands import CAMERA, command, write_site
+from support.commands import CAMERA, command, one_line, write_site
 from support.onnx_maker import grid_model
 from support.rtsp import RtspServer
 from support.stand import Program, until
 
 from agent.runtime import CameraStatus, read_watch
-
-
-def one_line(run, code: int, *words: str) -> None:
-    """One line on stderr that begins with the program's name and has all these words; nothing on stdout."""
-    assert run.returncode == code, run.stdout + run.stderr
-    assert run.stdout == ""
-    (line,) = run.stderr.splitlines()
-    assert line.startswith("commune-agent: ")
-    assert [word for word in words if word not in line] == [], line
-
 
 # --- site.toml ----------------------------------------------------------------------------------------------------
 
