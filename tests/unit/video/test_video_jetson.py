@@ -244,7 +244,7 @@ def test_a_silent_stream_is_dead_by_our_own_clock_and_an_ended_one_is_never_open
     with pytest.raises(SourceLost, match="no picture for 5 s" if ends == "dead" else "ended or broke off"):
         stream.read()
     waited_s = (clock.now().mono_us - began_us) / 1_000_000
-    assert waited_s == pytest.approx(DEAD_S if ends == "dead" else 0, abs=0.01)
+    assert waited_s == pytest.approx(DEAD_S if ends == "dead" else 0, abs=0.2)
     stream.close()
     assert bench.sources == 0
     again = opener(request(camera))
