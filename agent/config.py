@@ -196,6 +196,7 @@ class _Build:
             models_dir=self._path(keys.models_dir) if keys.models_dir else state_dir / "models",
             threads=keys.threads,
             min_score=keys.min_score,
+            motion_gate=keys.motion_gate,
         )
 
     def _camera(self, keys: site_model.Camera) -> CameraSettings:

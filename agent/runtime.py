@@ -32,6 +32,7 @@ class CameraStatus:
         fps: frames judged per second, over the last 10 s.
         dropped: frames that came and were not judged since the start.
         reconnects: times the stream had to be opened again since the start.
+        gated: frames judged without the network since the start, because nothing had changed before the camera.
     """
 
     id: str
@@ -42,6 +43,7 @@ class CameraStatus:
     fps: float = 0.0
     dropped: int = 0
     reconnects: int = 0
+    gated: int = 0
 
 
 @dataclass(frozen=True)

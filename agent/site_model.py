@@ -99,6 +99,10 @@ class Detector(Table):
         "Detections below are dropped; it may not exceed evidence.person_score, or doubtful persons would stay clear.",
         DetectSettings.min_score,
     )
+    motion_gate: bool = _key(
+        "Leave out pictures in which nothing has changed, but look once a second; false looks at every picture.",
+        DetectSettings.motion_gate,
+    )
 
 
 class Tracker(Table):

@@ -1,4 +1,4 @@
-"""``commune-agent model``: bring detector models onto the box, and list them."""
+"""``commune-agent model``: bring detector models onto the box, list them, bake them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+from agent.cli import model_bake, model_place
 from agent.cli.arguments import Parser, add_json
-from agent.config import load
+from agent.cli.model_place import models_dir
 from agent.detect.catalogue import card_files, find_card
 from agent.detect.install import add_model
 from agent.detect.modelstore import how_to_get, resolve_model
 from agent.detect.settings import DetectSettings
 from agent.errors import ModelError
-from agent.site_secrets import Secrets
 
 
 def add(commands: argparse._SubParsersAction[Parser]) -> None:
-    """Declare the command and its two actions."""
+    """Declare the command and its actions."""
     parser = commands.add_parser(
         "model",
         description="Detector models: model cards ship with the software, most model files do not.",
@@ -44,10 +44,8 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         example="commune-agent model list --config site.toml",
     )
     listing.set_defaults(run=run_list)
-    for action in (adding, listing):
-        place = action.add_mutually_exclusive_group()
-        place.add_argument("--models-dir", type=Path, metavar="DIR", help="where the box keeps its models")
-        place.add_argument("--config", type=Path, metavar="CONFIG", help="the box's site.toml, which names that folder")
+    for action in (adding, listing, model_bake.add(actions)):
+        model_place.add(action)
         add_json(action)
 
 
@@ -56,7 +54,7 @@ def run_add(arguments: argparse.Namespace) -> int:
     added = add_model(
         arguments.file,
         arguments.card,
-        _models_dir(arguments),
+        models_dir(arguments),
         allow_other=arguments.allow_other,
         picture=arguments.picture,
     )
@@ -75,8 +73,8 @@ def run_add(arguments: argparse.Namespace) -> int:
 
 def run_list(arguments: argparse.Namespace) -> int:
     """List the cards."""
-    models_dir = _models_dir(arguments)
-    rows = [_row(card, models_dir) for card in card_files(models_dir)]
+    folder = models_dir(arguments)
+    rows = [_row(card, folder) for card in card_files(folder)]
     if arguments.json:
         print(json.dumps(rows, ensure_ascii=False))
         return 0
@@ -87,18 +85,12 @@ def run_list(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _row(card_id: str, models_dir: Path) -> dict[str, Any]:
-    card = find_card(card_id, models_dir)
+def _row(card_id: str, folder: Path) -> dict[str, Any]:
+    card = find_card(card_id, folder)
     row: dict[str, Any] = {"card": card_id, "title": card.title, "licence": card.licence, "url": card.url}
     try:
-        path = resolve_model(DetectSettings(card=card_id, models_dir=models_dir), card)
+        path = resolve_model(DetectSettings(card=card_id, models_dir=folder), card)
     except ModelError as error:
-        absent = not (models_dir / card.file).exists()
+        absent = not (folder / card.file).exists()
         return row | {"path": None, "problem": how_to_get(card) if absent else str(error)}
     return row | {"path": str(path), "problem": None}
-
-
-def _models_dir(arguments: argparse.Namespace) -> Path:
-    if arguments.config is not None:
-        return load(arguments.config, Secrets.NONE).detect.models_dir
-    return Path(arguments.models_dir or DetectSettings.models_dir)

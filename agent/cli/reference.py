@@ -53,7 +53,7 @@ def _page(parser: argparse.ArgumentParser) -> Iterator[str]:
     if shown:
         yield "| argument | meaning |"
         yield "|---|---|"
-        yield from (f"| `{_name(action)}` | {_meaning(action)} |" for action in shown)
+        yield from (f"| `{_escaped(_name(action))}` | {_escaped(_meaning(action))} |" for action in shown)
         yield ""
     if parser.epilog:
         example = parser.epilog.removeprefix("example: ")
@@ -84,4 +84,9 @@ def _value(action: argparse.Action) -> str:
 
 
 def _meaning(action: argparse.Action) -> str:
-    return (action.help or "").replace("%(default)s", str(action.default)).replace("|", "\\|")
+    return (action.help or "").replace("%(default)s", str(action.default))
+
+
+def _escaped(text: str) -> str:
+    """Keep a bar from ending its cell in the table."""
+    return text.replace("|", "\\|")

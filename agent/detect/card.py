@@ -7,6 +7,9 @@ import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
 
+CARD_ID = r"[a-z0-9]+(-[a-z0-9]+)*"
+"""What a card may be called."""
+
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
@@ -67,9 +70,16 @@ class DistributionHead:
 
 @dataclass(frozen=True, slots=True)
 class FastestHead:
-    """One output (N, 5 + classes, rows, columns): objectness, box, classes; a single ``stride`` (FastestDet)."""
+    """One output (N, 5 + classes, rows, columns): objectness, box, classes (FastestDet).
+
+    Attributes:
+        stride: px between cells; there is only one.
+        trained: height and width of the input it was trained on, of which its box sizes are shares, px; None = the
+            card's.
+    """
 
     stride: int
+    trained: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,33 @@ class DecodedHead:
 
 
 Head = YoloxHead | DistributionHead | FastestHead | DecodedHead
+
+
+@dataclass(frozen=True, slots=True)
+class Baking:
+    """How a baked model came to be (``commune-agent model bake``): enough to make the very same file again.
+
+    Attributes:
+        source: name of the published file.
+        source_sha256: hex digest of it.
+        card: id of the card that describes it.
+        height: of the network's own input, px.
+        width: of the network's own input, px.
+        batch: pictures a call; 0 = any number.
+        precision: ``fp32`` or ``fp16``.
+        keep: rows a picture, best first.
+        tool: the program that baked it, and its version.
+    """
+
+    source: str
+    source_sha256: str
+    card: str
+    height: int
+    width: int
+    batch: int
+    precision: str
+    keep: int
+    tool: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +140,7 @@ class Card:
         ap: expected COCO AP, 0..1; None where unknown.
         ap50: expected AP at IoU 0.5; None where unknown.
         ap_on: the pictures these were measured on.
+        baking: how the file was baked; None for a published one.
     """
 
     id: str
@@ -123,6 +161,7 @@ class Card:
     ap: float | None = None
     ap50: float | None = None
     ap_on: str = ""
+    baking: Baking | None = None
 
 
 _FORBIDDEN_WORDS = {

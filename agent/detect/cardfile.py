@@ -9,6 +9,8 @@ from math import isfinite
 from pathlib import Path
 
 from agent.detect.card import (
+    CARD_ID,
+    Baking,
     Card,
     DecodedHead,
     DistributionHead,
@@ -74,8 +76,9 @@ def _card(table: Table, folder: Path) -> Card:
         ap=table.maybe_share("ap"),
         ap50=table.maybe_share("ap50"),
         ap_on=table.take("ap_on", str, ""),
+        baking=_baking(table),
     )
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", card.id):
+    if not re.fullmatch(CARD_ID, card.id):
         table.refuse("id", f"must be small letters, digits and single hyphens, got {card.id!r}")
     if Path(card.file).name != card.file or card.file in ("", ".", ".."):
         table.refuse("file", f"must be a bare file name, got {card.file!r}")
@@ -153,6 +156,25 @@ def _distribution(table: Table) -> Head:
         centre=table.number("centre", 0, 1),
         joined=table.take("joined", bool),
     )
+
+
+def _baking(table: Table) -> Baking | None:
+    if not table.take("bake", dict, {}):
+        return None
+    bake = table.table("bake")
+    baking = Baking(
+        source=bake.take("source", str),
+        source_sha256=bake.take("source_sha256", str),
+        card=bake.take("card", str),
+        height=bake.whole("height", 1, _MOST_PX),
+        width=bake.whole("width", 1, _MOST_PX),
+        batch=bake.whole("batch", 0, _MOST_PX),
+        precision=bake.choice("precision", ("fp32", "fp16")),
+        keep=bake.whole("keep", 1, _MOST_PX),
+        tool=bake.take("tool", str),
+    )
+    bake.close()
+    return baking
 
 
 _HEADS: dict[str, Callable[[Table], Head]] = {

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from agent.clock import SystemClock
 from agent.detect.card import Card
-from agent.detect.catalogue import find_card
+from agent.detect.cardfile import read_card
+from agent.detect.catalogue import card_files, find_card
 from agent.detect.detector import load_detector
 from agent.detect.engine import open_engine
 from agent.detect.modelfile import check_file, sha256_of
@@ -52,8 +53,8 @@ def add_model(
     """Check, try and install a model file; on any fault nothing has changed.
 
     Args:
-        file: the model as downloaded or exported.
-        card_id: what it is meant to be.
+        file: the model as downloaded, exported or baked.
+        card_id: what it is meant to be; a baked model brings its card along, which is then installed too.
         models_dir: where the box keeps its models; made if need be.
         allow_other: take a file whose SHA-256 is not the card's, as long as its shape is.
         picture: a picture to try it on, besides the drawn one.
@@ -62,7 +63,34 @@ def add_model(
         ModelError: unknown card, a broken file or another model than the card's, or the folder cannot be written.
         ConfigError: the picture cannot be read.
     """
-    card = find_card(card_id, models_dir)
+    own_card = _own_card(file, card_id)
+    card = find_card(card_id, models_dir) if own_card is None else read_card(own_card)
+    digest = pinned_digest(file, card, allow_other)
+    found = _try(card, file, picture)
+    receipt = Receipt(card.id, digest, file.stat().st_size, file.name, _today(), card.sha256 == digest)
+    target = models_dir / card.file
+    # Root may read the file where the box's user may not; what is made is that user's.
+    with _explained(models_dir), file.open("rb") as content, as_owner(models_dir):
+        models_dir.mkdir(parents=True, exist_ok=True)
+        _install(content, file, target, receipt, "" if own_card is None else own_card.read_text("utf-8"))
+    return Added(card, target, digest, receipt.pinned, found)
+
+
+def _own_card(file: Path, card_id: str) -> Path | None:
+    """Give the card that lies beside a baked model, where it is the one that is meant."""
+    path = file.with_suffix(".toml")
+    if path.stem != card_id or card_id in card_files() or not path.is_file():
+        return None
+    card = read_card(path)
+    return path if card.baking is not None and card.id == card_id else None
+
+
+def pinned_digest(file: Path, card: Card, allow_other: bool) -> str:
+    """Give a file's SHA-256, which must be the card's where that pins one, unless another export is allowed.
+
+    Raises:
+        ModelError: it is another file, or plainly no model.
+    """
     check_file(file)
     digest = sha256_of(file)
     if not allow_other and card.sha256 not in ("", digest):
@@ -71,14 +99,7 @@ def add_model(
             f"is not the file card {card.id} pins: its sha256 is {digest}, the card's {card.sha256}; download it again"
             " (--allow-other takes another export that you trust)",
         )
-    found = _try(card, file, picture)
-    receipt = Receipt(card.id, digest, file.stat().st_size, file.name, _today(), card.sha256 == digest)
-    target = models_dir / card.file
-    # Root may read the file where the box's user may not; what is made is that user's.
-    with _explained(models_dir), file.open("rb") as content, as_owner(models_dir):
-        models_dir.mkdir(parents=True, exist_ok=True)
-        _install(content, file, target, receipt)
-    return Added(card, target, digest, receipt.pinned, found)
+    return digest
 
 
 def check_picture() -> NDArray[np.uint8]:
@@ -95,20 +116,28 @@ def _try(card: Card, file: Path, picture: Path | None) -> int | None:
     detector = load_detector(card, file, DetectSettings(card=card.id, min_score=card.conf))
     try:
         detector.self_test(check_picture())
-        return None if picture is None else len(detector.self_test(_read(picture)))
+        return None if picture is None else len(detector.self_test(read_picture(picture)))
     finally:
         detector.close()
 
 
-def _read(picture: Path) -> NDArray[np.uint8]:
+def read_picture(picture: Path) -> NDArray[np.uint8]:
+    """Read an operator's picture, (H, W, 3) uint8 BGR.
+
+    Raises:
+        ConfigError: it is none.
+    """
     pixels = cv2.imread(str(picture))
     if pixels is None:
         raise ConfigError("--picture", f"{picture} is no picture that can be read; give a JPEG or PNG file")
     return np.asarray(pixels, np.uint8)
 
 
-def _install(content: IO[bytes], file: Path, target: Path, receipt: Receipt) -> None:
-    """Copy beside the target, prove the copy, then rename; a power cut leaves the old model or the new one."""
+def _install(content: IO[bytes], file: Path, target: Path, receipt: Receipt, card_text: str) -> None:
+    """Copy beside the target, prove the copy, then rename; a power cut leaves the old model or the new one.
+
+    A ``card_text`` goes beside it, before the model: a card without its model says what is missing.
+    """
     part = target.with_name(target.name + ".part")
     try:
         with part.open("wb") as out:
@@ -118,6 +147,8 @@ def _install(content: IO[bytes], file: Path, target: Path, receipt: Receipt) -> 
             raise ModelError(str(file), "changed while it was copied, or the disk is failing; try again")
         _prove_whole(file, part)
         _write_synced(receipt_path(target), receipt.to_json())
+        if card_text:
+            _write_synced(target.with_suffix(".toml"), card_text)
         part.replace(target)
         _sync(target.parent)
     finally:

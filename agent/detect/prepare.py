@@ -48,6 +48,9 @@ class Preparer:
             slot: of ``shape`` and the card's dtype; overwritten.
         """
         fit = self._resize(pixels)
+        if self._spec.layout == "NHWC" and self._tables is None:  # the pixels go in as they are: no planes are needed
+            slot[...] = self._canvas if self._spec.colour == "BGR" else cv2.cvtColor(self._canvas, cv2.COLOR_BGR2RGB)
+            return fit
         planes = cv2.split(self._canvas, self._planes)
         order = (0, 1, 2) if self._spec.colour == "BGR" else (2, 1, 0)
         for channel, plane in enumerate(order):

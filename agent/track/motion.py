@@ -59,6 +59,17 @@ class Motion:
         self._scores.append(score)
         self._votes.append(class_id)
 
+    def stay(self, mono_us: int) -> None:
+        """Note that it is where it was last seen, by a picture that shows no change: no new score, vote or hit."""
+        self.box = self._anchor
+        self.last_seen_us = mono_us
+        self._velocity = np.zeros(2)
+
+    @property
+    def speed(self) -> float:
+        """How fast it moves, in diagonals of its box per second."""
+        return float(np.hypot(*self._velocity) / max(np.hypot(*(self.box[2:] - self.box[:2])), 1e-9))
+
     @property
     def class_id(self) -> int:
         """The class most of the last observations name; of equals, the one named last."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 from agent.clock import Moment
 from agent.core.canvas import Canvas, NewCanvas, plain_canvas
 from agent.core.frame import Frame
+
+LENT = 2
+"""Pictures a consumer may have in hand at once: one that is being judged, and the next that is being looked at."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -34,10 +38,10 @@ class _Kept:
 
 
 class Slot:
-    """Hands pictures from one capture thread to one consumer through three canvases, without tearing.
+    """Hands pictures from one capture thread to one consumer through four canvases, without tearing.
 
-    One is the consumer's (the last frame it took), one holds the newest picture, one is being written; they
-    change roles under the lock, and only the spare one is ever written to.
+    LENT of them are the consumer's (the last frames it took), one holds the newest picture, one is being written;
+    they change roles under the lock, and only the spare one is ever written to.
 
     Args:
         camera: id, for the frames.
@@ -51,7 +55,7 @@ class Slot:
         self._paint = paint
         self._newest: _Kept | None = None
         self._spare: Canvas | None = None
-        self._lent: Canvas | None = None
+        self._lent: deque[Canvas] = deque()
 
     @property
     def ready(self) -> bool:
@@ -77,13 +81,14 @@ class Slot:
             return self._arrived.wait_for(lambda: self._newest is None, timeout_s)
 
     def take(self) -> Frame | None:
-        """Give the newest picture; its pixels stay untouched until the next ``take``. Hold the lock of ``arrived``."""
+        """Give the newest picture, untouched until LENT more are taken; hold the lock of ``arrived``."""
         if self._newest is None:
             return None
         kept, self._newest = self._newest, None
-        if self._spare is None:
-            self._spare = self._lent
-        self._lent = kept.canvas
+        self._lent.append(kept.canvas)
+        if len(self._lent) > LENT:
+            returned = self._lent.popleft()
+            self._spare = returned if self._spare is None else self._spare
         self._arrived.notify_all()
         return Frame(self._camera, kept.seq, kept.at, kept.canvas.pixels, kept.canvas.image)
 

@@ -50,7 +50,10 @@ class Bulletin:
     def status(self, cameras: Sequence[CameraStatus], trouble: str) -> None:
         """Renew the status file."""
         now = self._clock.now()
-        judged = tuple(replace(camera, fps=self._gauge.fps(camera.id, now.mono_us)) for camera in cameras)
+        judged = tuple(
+            replace(camera, fps=self._gauge.fps(camera.id, now.mono_us), gated=self._gauge.gated_of(camera.id))
+            for camera in cameras
+        )
         status = WatchStatus(
             mono_us=now.mono_us,
             utc_us=now.utc_us,

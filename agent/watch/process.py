@@ -8,9 +8,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from agent import journal, runtime
-from agent.clock import Clock, Moment, monotonic_us, uuid7
+from agent.clock import Clock, Moment, uuid7
 from agent.core.event import Event, Json
-from agent.core.frame import Frame
 from agent.core.incident import Slot
 from agent.detect.detector import Detector, open_detector
 from agent.errors import StoreDamaged, StoreVersion, WornOut
@@ -24,7 +23,9 @@ from agent.video.capture import CameraSet
 from agent.video.jetson import open_jetson
 from agent.video.settings import CameraSettings
 from agent.watch.bulletin import Bulletin
+from agent.watch.gate import Gate
 from agent.watch.gauge import Gauge
+from agent.watch.lookout import Batch, Lookout
 from agent.watch.presence import Presence
 from agent.watch.recorder import Recorder
 from agent.watch.river import Catch, River
@@ -34,7 +35,6 @@ log = logging.getLogger(__name__)
 
 BACKENDS = {**video.BACKENDS, "rendered": open_rendered}
 
-_GATHER_S = 0.5
 _STATUS_S = 1.0
 _MINUTE_S = 60.0
 _RETAIN_S = 600.0
@@ -57,8 +57,8 @@ def run(settings: WatchSettings, clock: Clock, stop: threading.Event) -> int:
             watch.start()
             watch.loop()
         finally:
-            watch.close()
-            detector.close()
+            if watch.close():
+                detector.close()
     except (StoreDamaged, StoreVersion) as error:
         log.error("the store cannot be used: %s", error)
         return error.exit_code
@@ -68,7 +68,7 @@ def run(settings: WatchSettings, clock: Clock, stop: threading.Event) -> int:
 
 
 class Watch:
-    """The running program: one loop over the newest frames of all cameras."""
+    """The running program: one loop over the newest looks at all cameras."""
 
     def __init__(
         self, settings: WatchSettings, clock: Clock, stop: threading.Event, store: WatchStore, detector: Detector
@@ -81,6 +81,8 @@ class Watch:
         self._detector = detector
         self._gauge = Gauge()
         self._cameras = CameraSet([sized(camera, detector) for camera in settings.cameras], BACKENDS, clock)
+        self._gates = {camera.id: Gate(wanted=settings.detect.motion_gate) for camera in settings.cameras}
+        self._lookout = Lookout(self._cameras, detector, self._gates, stop)
         self._rivers = rivers(settings, detector.labels, store.slots(), now)
         self._presence = Presence([camera.id for camera in settings.cameras], now, store.cameras_lost())
         self._bulletin = Bulletin(settings, clock, self._gauge, detector.describe())
@@ -98,32 +100,34 @@ class Watch:
         self._recorder.note(self._fact("agent.start", detail))
         self._recorder.catch(leftovers(self._store.slots(), self._rivers, self._clock.now()))
         self._cameras.start()
+        self._lookout.start()
         log.info("watching %d cameras with %s", len(self._settings.cameras), self._detector.describe())
         journal.notify("READY=1")
 
     def loop(self) -> None:
         """Run until stopped or all sources have ended."""
-        while not self._stop.is_set():
-            frames = self._cameras.gather(_GATHER_S)
-            if frames:
-                self._judge(frames)
-            elif self._cameras.finished:
-                log.info("every source has ended")
-                break
+        for batch in self._lookout.batches():
+            self._judge(batch)
             self._routine()
         self._tell()
 
-    def close(self) -> None:
-        """Stop the cameras."""
+    def close(self) -> bool:
+        """Stop looking and the cameras; False when the detector does not return and must be left alone."""
+        returned = self._lookout.close()
         self._cameras.stop()
+        return returned
 
-    def _judge(self, frames: Sequence[Frame]) -> None:
-        began_us = monotonic_us()
-        found = self._detector.detect(frames)
-        self._gauge.inferred(began_us, (monotonic_us() - began_us) / 1e6)
-        for frame, detections in zip(frames, found, strict=True):
-            river = self._rivers[frame.camera]
-            self._recorder.catch(river.flow(frame, detections))
+    def _judge(self, batch: Batch) -> None:
+        if batch.took_s:
+            self._gauge.inferred(batch.began_us, batch.took_s)
+        for look in batch.looks:
+            frame, river = look.frame, self._rivers[look.frame.camera]
+            if look.found is None:
+                self._recorder.catch(river.hold(frame))
+                self._gauge.gated(frame.camera)
+            else:
+                self._recorder.catch(river.flow(frame, look.found))
+                self._gates[frame.camera].judged(frame, calm=river.calm)
             now = self._clock.now()
             self._presence.heard(frame.camera, now)
             self._gauge.judged(frame.camera, now.mono_us)
@@ -169,7 +173,13 @@ class Watch:
     def _counts(self, now: Moment) -> dict[str, Json]:
         judged: dict[str, Json] = dict(self._gauge.take_totals())
         dropped: dict[str, Json] = {status.id: status.dropped for status in self._cameras.statuses()}
-        return {"judged": judged, "dropped": dropped, "detect_ms": self._gauge.inference_ms(now.mono_us)}
+        gated: dict[str, Json] = {camera.id: self._gauge.gated_of(camera.id) for camera in self._settings.cameras}
+        return {
+            "judged": judged,
+            "dropped": dropped,
+            "gated": gated,
+            "detect_ms": self._gauge.inference_ms(now.mono_us),
+        }
 
     def _fact(self, kind: str, detail: dict[str, Json]) -> Event:
         now = self._clock.now()

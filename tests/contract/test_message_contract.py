@@ -82,7 +82,10 @@ KINDS: dict[str, tuple[Incident | None, dict[str, Json]]] = {
     "camera.back": (None, {"camera": "cam-1"}),
     "test.alert": (None, {"re": UUID}),
     "agent.start": (None, {"version": "0.1.0", "config": "0" * 16, "model": "1" * 16, "detector": "demo on onnx"}),
-    "health.minute": (None, {"judged": {"cam-1": 300}, "dropped": {"cam-1": 0}, "detect_ms": 11.25}),
+    "health.minute": (
+        None,
+        {"judged": {"cam-1": 300}, "dropped": {"cam-1": 0}, "gated": {"cam-1": 9}, "detect_ms": 11.25},
+    ),
     "store.epoch": (None, {"file": "watch.db", "reason": "salvaged", "lost": 3}),
     "link.up": (None, {"down_s": 12.5, "ups": 2}),
     "link.down": (None, {"reason": "the connection broke", "up_s": 7.0, "ups": 2}),

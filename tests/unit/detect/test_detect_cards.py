@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.detect.card import DistributionHead, YoloxHead, forbidden_label
+from agent.detect.card import Baking, DistributionHead, YoloxHead, forbidden_label
 from agent.detect.cardfile import read_card
 from agent.detect.catalogue import card_files, find_card, shipped_dir
 from agent.errors import ModelError
@@ -128,6 +128,41 @@ def test_a_cards_name_and_title_may_not_tell_identities_either(write) -> None:
 def test_everyday_labels_are_no_identities() -> None:
     everyday = ["person", "car", "surface", "template", "road surface", "context", "xe máy", "rice straw", "helmet"]
     assert [label for label in (*everyday, *find_card("yolox-nano").labels) if forbidden_label(label)] == []
+
+
+BAKE = """
+[bake]
+source = "yolox_nano.onnx"
+source_sha256 = "e8af"
+card = "yolox-nano"
+height = 384
+width = 640
+batch = 0
+precision = "fp16"
+keep = 1000
+tool = "commune-agent 1.2.3"
+"""
+
+
+def test_a_card_tells_how_its_model_was_baked(write) -> None:
+    facts = read_card(write(GOOD + BAKE)).baking
+    assert facts == Baking("yolox_nano.onnx", "e8af", "yolox-nano", 384, 640, 0, "fp16", 1000, "commune-agent 1.2.3")
+    assert find_card("yolox-nano").baking is None
+
+
+@pytest.mark.parametrize(
+    ("cut", "put", "told"),
+    [
+        ("keep = 1000", "kept = 1000", "bake.keep is missing; a card needs it (is 'kept' a slip for it?)"),
+        ('"fp16"', '"int8"', "bake.precision must be one of fp32, fp16; got 'int8'"),
+        ("batch = 0", "batch = -1", "bake.batch must lie between 0 and 8192, got -1"),
+        ("batch = 0", "batch = 0\nlayers = 3", "bake.layers is no key of a card"),
+    ],
+)
+def test_what_it_tells_is_checked(write, cut: str, put: str, told: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        read_card(write(GOOD + BAKE.replace(cut, put)))
+    assert told in str(caught.value)
 
 
 def test_an_unknown_card_is_told_with_the_nearest_and_all_names() -> None:

@@ -83,6 +83,16 @@ def test_fastestdet_weighs_objectness_and_class_and_activates_the_box() -> None:
     assert found.boxes[0] == pytest.approx([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], rel=1e-5)
 
 
+def test_fastestdets_sizes_are_shares_of_the_input_it_was_trained_on() -> None:
+    answer = np.zeros((8, 2, 4), np.float32)
+    answer[:, 1, 3] = [0.9, 0.0, 0.0, 0.0, 0.0, 0.1, 0.2, 0.7]
+    (here,), (elsewhere,) = (
+        make_decoder(card(head)).read((answer,), 0.3).boxes for head in (FastestHead(16), FastestHead(16, (40, 20)))
+    )
+    assert here.tolist() == pytest.approx([48 - 16, 16 - 8, 48 + 16, 16 + 8])
+    assert elsewhere.tolist() == pytest.approx([48 - 5, 16 - 10, 48 + 5, 16 + 10])
+
+
 def test_decoded_rows_are_taken_as_they_are_and_fillers_left_out() -> None:
     decoder = make_decoder(card(DecodedHead()))
     boxes = np.array([[1, 2, 3, 4], [0, 0, 0, 0], [5, 6, 7, 8]], np.float32)
