@@ -400,6 +400,11 @@ def cameras(opener: JetsonOpener) -> Iterator[Callable[..., CameraSet]]:
 
 
 def test_what_the_processor_sees_of_a_frame_is_masked_like_its_pixels(bench, camera, cameras) -> None:
+    """Also in a batch slot of the engine's input, into which it copies the image by itself."""
+    import jetson_utils_python as ju
+
+    batch, stream = ju.cudaMalloc(size=3 * 48 * 64 * 3), ju.cudaStreamCreate(nonblocking=True)
+    slot = ju.cudaImage(width=64, height=48, format="bgr8", ptr=batch.ptr + 48 * 64 * 3)
     right_half = polygon([(0.5, 0), (1, 0), (1, 1), (0.5, 1)])
     script = bench.script(camera.url)
     playing(script, picture(0))
@@ -421,6 +426,9 @@ def test_what_the_processor_sees_of_a_frame_is_masked_like_its_pixels(bench, cam
         assert np.array_equal(seen, frame.pixels)
         assert seen[:, :31].all()
         assert not seen[:, 32:].any()
+        ju.cudaMemcpy(slot, image, stream=stream)
+        ju.cudaStreamSynchronize(stream)
+        assert np.array_equal(bench.gpu.bytes(slot.ptr, slot.size).reshape(slot.shape), frame.pixels)
     assert bench.all_faults() == []
 
 
