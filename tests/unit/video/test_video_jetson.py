@@ -244,7 +244,7 @@ def test_a_silent_stream_is_dead_by_our_own_clock_and_an_ended_one_is_never_open
     with pytest.raises(SourceLost, match="no picture for 5 s" if ends == "dead" else "ended or broke off"):
         stream.read()
     waited_s = (clock.now().mono_us - began_us) / 1_000_000
-    assert waited_s == pytest.approx(DEAD_S if ends == "dead" else 0, abs=0.01)
+    assert waited_s == pytest.approx(DEAD_S if ends == "dead" else 0, abs=0.2)
     stream.close()
     assert bench.sources == 0
     again = opener(request(camera))
@@ -400,6 +400,11 @@ def cameras(opener: JetsonOpener) -> Iterator[Callable[..., CameraSet]]:
 
 
 def test_what_the_processor_sees_of_a_frame_is_masked_like_its_pixels(bench, camera, cameras) -> None:
+    """Also in a batch slot of the engine's input, into which it copies the image by itself."""
+    import jetson_utils_python as ju
+
+    batch, stream = ju.cudaMalloc(size=3 * 48 * 64 * 3), ju.cudaStreamCreate(nonblocking=True)
+    slot = ju.cudaImage(width=64, height=48, format="bgr8", ptr=batch.ptr + 48 * 64 * 3)
     right_half = polygon([(0.5, 0), (1, 0), (1, 1), (0.5, 1)])
     script = bench.script(camera.url)
     playing(script, picture(0))
@@ -421,6 +426,9 @@ def test_what_the_processor_sees_of_a_frame_is_masked_like_its_pixels(bench, cam
         assert np.array_equal(seen, frame.pixels)
         assert seen[:, :31].all()
         assert not seen[:, 32:].any()
+        ju.cudaMemcpy(slot, image, stream=stream)
+        ju.cudaStreamSynchronize(stream)
+        assert np.array_equal(bench.gpu.bytes(slot.ptr, slot.size).reshape(slot.shape), frame.pixels)
     assert bench.all_faults() == []
 
 

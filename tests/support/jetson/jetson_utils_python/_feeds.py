@@ -118,6 +118,7 @@ class Stream:
             self._thread.join()
 
     def _open(self, timeout_s: float) -> Any:
+        (getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel)(0)
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(timeout_s * 1000), cv2.CAP_PROP_READ_TIMEOUT_MSEC, 500]
         capture = cv2.VideoCapture(self._address, cv2.CAP_FFMPEG, [*limits, cv2.CAP_PROP_N_THREADS, 1])
         return capture if capture.isOpened() else None
