@@ -124,13 +124,8 @@ class Health:
             for state, sign in self._sorted(signs, now_us).items()
             if (change := self._take(state, sign, now_us, signs)) is not None
         ]
-        if (
-            self.well
-            and not self.settling(now_us)
-            and not signs.dark
-            and not signs.glare
-            and self._elsewhere_since_us is None
-        ):
+        odd = signs.covered or signs.blurred or signs.dark or signs.glare or signs.shifted or signs.elsewhere
+        if self.well and not odd and not self.settling(now_us):
             self._memory.learn(reading, hour, infrared=bool(self._infrared))
         return changes
 

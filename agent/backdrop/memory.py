@@ -136,7 +136,8 @@ class Memory:
 
     def _anchor(self, view: Reference, reading: Reading) -> Anchor:
         if id(view) not in self._anchors:
-            alive = {id(known) for known in (*self._references.values(), *(l.usual for l in self._lately.values()))}
+            kept = [*self._references.values(), *(lately.usual for lately in self._lately.values())]
+            alive = {id(known) for known in kept}
             self._anchors = {name: anchor for name, anchor in self._anchors.items() if name in alive}
             self._anchors[id(view)] = Anchor(view.grey, reading.look.valid)
         return self._anchors[id(view)]

@@ -1,4 +1,4 @@
-"""Whether a place looks as it did while its object was detected: the memory of an eye, for objects the detector loses."""
+"""Whether a place looks as it did while its object was detected: for objects that the detector loses."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class Pulse:
         inner = look.grey[_CLOCK_CELLS * CELL_PX : -_CLOCK_CELLS * CELL_PX]
         if not look.valid[_CLOCK_CELLS * CELL_PX : -_CLOCK_CELLS * CELL_PX].any() or inner.size == 0:
             return None
-        now, name = inner.astype(np.int16), zlib.crc32(np.ascontiguousarray(inner))
+        now, name = inner.astype(np.int16), zlib.crc32(inner.tobytes())
         last, self._last = self._last, now
         self._met_us = {key: at for key, at in self._met_us.items() if 0 <= look.mono_us - at <= self._CIRCLE_US}
         again, self._met_us[name] = name in self._met_us, look.mono_us

@@ -27,7 +27,7 @@ _VETO_SHARE = 0.4
 _VETO_US = 30_000_000
 _GHOST_US = 30_000_000
 _ABSORB_US = 86_400_000_000  # what has stood for a day belongs there
-_GAIN_LIMITS = (0.4, 2.5)
+_LEAST_GAIN, _MOST_GAIN = 0.4, 2.5
 
 
 class StillLife:
@@ -69,7 +69,7 @@ class StillLife:
         self._restless = np.zeros(look.grey.shape, np.float32)
         self._since_us = np.zeros(look.grey.shape, np.int64)
         self._absent = np.zeros(look.grey.shape, np.uint8)
-        self._explained_until_us = np.zeros(look.grey.shape, np.int64)
+        self._explained_until_us: NDArray[np.int64] = np.zeros(look.grey.shape, np.int64)
 
     def _follow(self, look: Look, explained: Sequence[Box]) -> None:
         assert self._ground is not None
@@ -97,7 +97,8 @@ class StillLife:
         bright = self._ground.mean(axis=2)
         quiet = unexplained & (self._since_us == 0) & (bright > 8)
         gain = float(np.median(look.grey[quiet] / bright[quiet])) if quiet.any() else 1.0
-        return np.clip(self._ground * np.clip(gain, *_GAIN_LIMITS), 0, 255).astype(np.uint8)
+        gain = min(max(gain, _LEAST_GAIN), _MOST_GAIN)
+        return np.asarray(np.clip(self._ground * gain, 0, 255), np.uint8)
 
     def _explain(self, explained: Sequence[Box], now_us: int) -> None:
         rows, columns = self._explained_until_us.shape

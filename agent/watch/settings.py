@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.backdrop.settings import BackdropSettings
 from agent.detect.settings import DetectSettings
 from agent.evidence.settings import EvidenceSettings
 from agent.rules.settings import RulebookSettings
@@ -23,6 +24,7 @@ class WatchSettings:
         runtime_dir: for status and previews.
         config_hash: 16 hex digits of the site configuration, recorded at every start.
         version: of the agent, recorded at every start.
+        backdrops: one a camera, same order; a camera without one has its defaults and no masks.
         detect, track, evidence, store: as the rooms say.
     """
 
@@ -35,3 +37,4 @@ class WatchSettings:
     runtime_dir: Path
     config_hash: str = ""
     version: str = ""
+    backdrops: tuple[BackdropSettings, ...] = ()
