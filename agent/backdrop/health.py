@@ -10,13 +10,14 @@ from agent.backdrop.memory import Memory
 from agent.backdrop.reading import Pulse, Reading
 from agent.backdrop.reference import Reference
 from agent.backdrop.settings import HealthSettings
-from agent.backdrop.signs import Signs, signs_of
+from agent.backdrop.signs import SURE_MATCH, Signs, signs_of
 from agent.backdrop.steady import Steady
 from agent.core.view import Geometry
 
 _GREY, _COLOURED = 0.4, 1.0  # measured: infrared 0.0, bare asphalt by day 1.3, streets 3 and more
 _SWITCH_LOOKS = 2
-_ELSEWHERE_US = 20_000_000  # on top of ``moved_s``: what resembles nothing may be a bus, fog or a lamp that failed
+_BACK_S = 2.0
+_ELSEWHERE_S = 20.0  # on top of ``moved_s``: what resembles nothing may be a bus, fog or a lamp that failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Health:
         self._infrared: bool | None = None
         self._other_light = 0
         self._guard_until_us = -(2**62)
-        self._elsewhere_since_us: int | None = None
+        self._elsewhere = Steady(_ELSEWHERE_S, _BACK_S)
 
     @property
     def active(self) -> frozenset[str]:
@@ -88,7 +89,7 @@ class Health:
         moved = self._states.get("moved")
         if moved is not None and moved.active:
             return Geometry.INVALID
-        doubtful = moved is not None and (moved.beginning or self._elsewhere_since_us is not None)
+        doubtful = moved is not None and (moved.beginning or self._elsewhere.beginning)
         return Geometry.DOUBTFUL if doubtful else Geometry.VALID
 
     def settling(self, now_us: int) -> bool:
@@ -111,13 +112,12 @@ class Health:
             hour: local hour of day, or ANY_HOUR while the clock is not set.
         """
         now_us, infrared = reading.look.mono_us, bool(self._infrared)
-        signs = signs_of(
-            reading,
-            self._memory.usual(reading, hour, infrared=infrared),
-            self._memory.shift(reading, hour, infrared=infrared) if "moved" in self._states else None,
-            self._memory.resembles_lately(reading, infrared=infrared) if "moved" in self._states else None,
-            self._settings,
-        )
+        shift = self._memory.shift(reading, hour, infrared=infrared) if "moved" in self._states else None
+        lately = None
+        if shift is not None and shift.match < SURE_MATCH:
+            lately = self._memory.resembles_lately(reading, infrared=infrared)
+        usual = self._memory.usual(reading, hour, infrared=infrared)
+        signs = signs_of(reading, usual, shift, lately, self._settings)
         self._follow_light(reading, signs)
         changes = [
             change
@@ -132,7 +132,7 @@ class Health:
     def recalibrate(self, now_us: int) -> list[Change]:
         """Accept the present view: what was learnt is forgotten, and ``moved`` is over."""
         self._memory.forget()
-        self._elsewhere_since_us = None
+        self._elsewhere = Steady(_ELSEWHERE_S, _BACK_S)
         moved = self._states.get("moved")
         if moved is None:
             return []
@@ -160,14 +160,8 @@ class Health:
         return found
 
     def _moved(self, signs: Signs, now_us: int) -> bool | None:
-        if not signs.elsewhere or self.settling(now_us):
-            self._elsewhere_since_us = None
-        elif self._elsewhere_since_us is None:
-            self._elsewhere_since_us = now_us
-        since_us = self._elsewhere_since_us
-        if since_us is not None and now_us - since_us >= _ELSEWHERE_US:
-            return True
-        return signs.shifted
+        self._elsewhere.take(now_us, None if self.settling(now_us) else signs.elsewhere)
+        return True if self._elsewhere.active else signs.shifted
 
     def _take(self, state: str, sign: bool | None, now_us: int, signs: Signs) -> Change | None:
         steady = self._states.get(state)

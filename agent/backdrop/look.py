@@ -16,6 +16,7 @@ WIDTH_PX = 160
 CELL_PX = 10
 """Sixteen cells across; the height is rounded to whole cells."""
 
+_ROWS_PER_ROW = 2  # rows of the frame that make a row of the look: all of them would cost several times as much
 _LEAST_PX = 32  # of a frame: below, there is nothing to see
 
 
@@ -56,7 +57,8 @@ class Lens:
             return None
         height, width = pixels.shape[:2]
         rows = max(CELL_PX, round(WIDTH_PX * height / width / CELL_PX) * CELL_PX)
-        colour = np.asarray(cv2.resize(pixels, (WIDTH_PX, rows), interpolation=cv2.INTER_AREA), np.uint8)
+        thinned = pixels[:: max(1, height // (_ROWS_PER_ROW * rows))]
+        colour = np.asarray(cv2.resize(thinned, (WIDTH_PX, rows), interpolation=cv2.INTER_AREA), np.uint8)
         grey = np.asarray(cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY), np.uint8)
         if self._valid is None or self._valid.shape != grey.shape:
             self._valid = clear_of(self._masks, rows)

@@ -60,7 +60,7 @@ def read(look: Look, pixels: NDArray[np.uint8]) -> Reading | None:
 
 def _variety(look: Look) -> float:
     """How much the colours differ across the picture; a tint that lies over all of it does not count."""
-    blue, green, red = (look.colour[look.valid][:, channel].astype(np.int16) for channel in range(3))
+    blue, green, red = look.colour[look.valid].astype(np.int16).T
     return float(np.mean([np.abs(tint - np.median(tint)).mean() for tint in (blue - green, red - green)]))
 
 

@@ -17,9 +17,9 @@ _ALL_CELLS = 0.85  # "all": a clock and a name in the picture keep their edges w
 _MOST_CELLS = 0.8
 _LEAST_CELLS = 8
 _NIGHT_MEAN = 60.0  # a street that is usually darker goes black with its lamps; a brighter one only when covered
-_SURE_MATCH = 0.2  # unrelated pictures reach 0.05, a real street against itself, day against night, 0.3 and more
+SURE_MATCH = 0.2  # unrelated pictures reach 0.05, a real street against itself, day against night, 0.3 and more
 _BETTER_SHIFTED = 1.3
-_ELSEWHERE_MATCH = 0.12
+_ELSEWHERE_MATCH = 0.15
 _HAS_EDGES = 0.6  # of the usual cells bare: with more, nothing is left that could match
 
 
@@ -52,7 +52,7 @@ def signs_of(
         reading: of the present picture.
         usual: how it usually looks; None while that is being learnt.
         shift: how it lies against the accepted view; None without one.
-        lately: how well it matches the last quarter of an hour; None while unknown.
+        lately: how well it matches the last quarter of an hour, asked where ``shift`` is not sure; None while unknown.
         settings: thresholds.
     """
     black = reading.bright < settings.dark_level
@@ -103,7 +103,7 @@ def _shifted(
         return None, None
     best = max(shift.match, lately if lately is not None else 1.0)
     elsewhere = best < _ELSEWHERE_MATCH and (bare is None or bare < _HAS_EDGES)
-    if shift.match < _SURE_MATCH:
+    if shift.match < SURE_MATCH:
         return None, elsewhere
     beyond = shift.share > limit and shift.match >= _BETTER_SHIFTED * shift.match_unshifted
     here = shift.share <= limit

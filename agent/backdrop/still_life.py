@@ -27,6 +27,7 @@ _VETO_SHARE = 0.4
 _VETO_US = 30_000_000
 _GHOST_US = 30_000_000
 _ABSORB_US = 86_400_000_000  # what has stood for a day belongs there
+_LIT, _SAMPLED = 8, 7  # too dark pixels have no ratio; one in seven tells the median as well
 _LEAST_GAIN, _MOST_GAIN = 0.4, 2.5
 
 
@@ -94,9 +95,10 @@ class StillLife:
     def _expected(self, look: Look, unexplained: NDArray[np.bool_]) -> NDArray[np.uint8]:
         """Give the background in the present light."""
         assert self._ground is not None
-        bright = self._ground.mean(axis=2)
-        quiet = unexplained & (self._since_us == 0) & (bright > 8)
-        gain = float(np.median(look.grey[quiet] / bright[quiet])) if quiet.any() else 1.0
+        bright = cv2.cvtColor(np.asarray(self._ground, np.uint8), cv2.COLOR_BGR2GRAY)
+        quiet = unexplained & (self._since_us == 0) & (bright > _LIT)
+        now, then = look.grey[quiet][::_SAMPLED], bright[quiet][::_SAMPLED]
+        gain = float(np.median(now / then)) if len(then) else 1.0
         gain = min(max(gain, _LEAST_GAIN), _MOST_GAIN)
         return np.asarray(np.clip(self._ground * gain, 0, 255), np.uint8)
 
@@ -163,4 +165,5 @@ def _beyond_shake(expected: NDArray[np.uint8], colour: NDArray[np.uint8]) -> NDA
     around = np.ones((3, 3), np.uint8)
     lowest, highest = cv2.erode(expected, around).astype(np.int16), cv2.dilate(expected, around).astype(np.int16)
     now = colour.astype(np.int16)
-    return np.asarray(np.maximum(lowest - now, now - highest).max(axis=2), np.int16)
+    beyond = np.maximum(lowest - now, now - highest)
+    return np.asarray(np.maximum(np.maximum(beyond[..., 0], beyond[..., 1]), beyond[..., 2]), np.int16)
