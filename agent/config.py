@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent import site_checks, site_model, site_shape
+from agent.backdrop.settings import BackdropSettings, HealthSettings
 from agent.core.incident import Severity
 from agent.core.polygon import polygon
 from agent.detect.settings import DetectSettings
@@ -53,6 +54,7 @@ class Site:
         store, detect, track, evidence, uplink, page: as the rooms say; a password that was not asked for is empty.
         cameras: in the order of the file.
         rulebooks: one a camera, same order.
+        backdrops: one a camera, same order.
         hash: 16 hex digits of the effective configuration, defaults included; comments and order do not count.
         warnings: what deserves a look, one line each; logged at every start.
         max_rebuilds: as WatchSettings says.
@@ -70,6 +72,7 @@ class Site:
     detect: DetectSettings
     track: TrackSettings
     rulebooks: tuple[RulebookSettings, ...]
+    backdrops: tuple[BackdropSettings, ...]
     evidence: EvidenceSettings
     uplink: UplinkSettings
     page: PageSettings
@@ -91,6 +94,7 @@ class Site:
             config_hash=self.hash,
             version=self.uplink.version,
             max_rebuilds=self.max_rebuilds,
+            backdrops=self.backdrops,
         )
 
 
@@ -161,6 +165,7 @@ class _Build:
             detect=self._detect(state_dir),
             track=TrackSettings(**dict(shape.tracker)),
             rulebooks=tuple(map(self._rulebook, shape.camera)),
+            backdrops=tuple(map(self._backdrop, shape.camera)),
             evidence=EvidenceSettings(**dict(shape.evidence)),
             uplink=self._uplink(),
             page=self._page(),
@@ -229,6 +234,16 @@ class _Build:
             timezone=self._shape.box.timezone,
         )
 
+    def _backdrop(self, camera: site_model.Camera) -> BackdropSettings:
+        keys = dict(camera.health)
+        states = frozenset(keys.pop("states")) if keys.pop("armed") else frozenset()
+        return BackdropSettings(
+            camera=camera.id,
+            masks=tuple(polygon(mask.polygon) for mask in camera.mask),
+            timezone=self._shape.box.timezone,
+            health=HealthSettings(states=states, **keys),
+        )
+
     def _uplink(self) -> UplinkSettings:
         keys = self._shape.uplink
         files = keys.tls
@@ -286,6 +301,7 @@ def _rule(keys: site_model.Rule) -> RuleSettings:
         reopen_within_s=usual.reopen_within_s,
         cooldown_s=usual.cooldown_s,
         occlusion_grace_s=usual.occlusion_grace_s,
+        backdrop_grace_s=usual.backdrop_grace_s,
         min_box_px=usual.min_box_px,
         min_score=usual.min_score,
         labels=usual.labels,

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from agent.clock import Moment
 from agent.errors import StoreError
@@ -33,6 +34,7 @@ class CameraStatus:
         dropped: frames that came and were not judged since the start.
         reconnects: times the stream had to be opened again since the start.
         gated: frames judged without the network since the start, because nothing had changed before the camera.
+        ailments: what is wrong with its picture, the most serious first (core.ailment).
     """
 
     id: str
@@ -44,6 +46,7 @@ class CameraStatus:
     dropped: int = 0
     reconnects: int = 0
     gated: int = 0
+    ailments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,8 +127,12 @@ def read_watch(runtime_dir: Path) -> WatchStatus | None:
     fields = _read(runtime_dir / "watch.json")
     if fields is None:
         return None
-    cameras = tuple(CameraStatus(**camera) for camera in fields.pop("cameras"))
+    cameras = tuple(_camera(camera) for camera in fields.pop("cameras"))
     return WatchStatus(cameras=cameras, slow=tuple(fields.pop("slow", ())), **fields)
+
+
+def _camera(fields: dict[str, Any]) -> CameraStatus:
+    return CameraStatus(ailments=tuple(fields.pop("ailments", ())), **fields)
 
 
 def read_uplink(runtime_dir: Path) -> UplinkStatus | None:

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from agent import site_values as values
+from agent.backdrop.settings import HealthSettings
+from agent.core.ailment import AILMENTS
 from agent.detect.settings import DetectSettings
 from agent.evidence.settings import EvidenceSettings
 from agent.page.settings import PageSettings
@@ -236,6 +238,7 @@ class Mask(Table):
 
 
 _STOPPED = DEFAULTS["stopped_vehicle"]
+_HEALTH = HealthSettings()
 
 
 class Rule(Table):
@@ -285,6 +288,15 @@ class Rule(Table):
         ge=0,
         le=600,
     )
+    backdrop_grace_s: float | None = _key(
+        "How long a stopped vehicle that is not detected any more is believed in while the picture shows no change"
+        " there; 0: not at all. After ten minutes another may well stand there.",
+        None,
+        example=_STOPPED.backdrop_grace_s,
+        unit="s",
+        ge=0,
+        le=3600,
+    )
     min_box_px: int | None = _key(
         "Objects smaller on their longer side are ignored.",
         None,
@@ -299,6 +311,52 @@ class Rule(Table):
     )
     severity: Literal["info", "attention", "urgent"] | None = _key(
         "How soon a person should look.", None, example=_STOPPED.severity.value
+    )
+
+
+def _seconds(meaning: str, default: float) -> Any:
+    return _key(meaning, default, unit="s", ge=1, le=3600)
+
+
+class Health(Table):
+    """When a camera's picture counts as impaired; a lost signal is told in any case."""
+
+    armed: bool = _key("false: nothing below is looked for on this camera.", True)
+    states: list[Literal["moved", "covered", "blurred", "frozen", "dark", "glare"]] = _key(
+        "Which states are looked for.", list(AILMENTS)
+    )
+    covered_s: float = _seconds("covered: the edges are gone for so long; a bus has passed by then.", _HEALTH.covered_s)
+    covered_share: Share = _key(
+        "covered: less than this share of the usual edges, everywhere in the picture.", _HEALTH.covered_share
+    )
+    moved_s: float = _seconds("moved: the picture is shifted for so long; a gust is over by then.", _HEALTH.moved_s)
+    moved_share: float = _key(
+        "moved: shifted by more than this share of the picture's width; less does not carry a zone off its kerb.",
+        _HEALTH.moved_share,
+        ge=0.01,
+        le=0.5,
+    )
+    returned_s: float = _seconds(
+        "moved ends by itself after so long back at the old view; a camera that swings does not.", _HEALTH.returned_s
+    )
+    blurred_s: float = _seconds("blurred: out of focus for so long; cameras refocus within seconds.", _HEALTH.blurred_s)
+    blurred_share: Share = _key("blurred: less than this share of the usual sharpness.", _HEALTH.blurred_share)
+    frozen_s: float = _seconds(
+        "frozen: nothing changes for so long outside the strips where cameras write their clock.", _HEALTH.frozen_s
+    )
+    dark_s: float = _seconds("dark: for so long.", _HEALTH.dark_s)
+    dark_level: int = _key(
+        "dark: not even the brightest twentieth of the picture reaches this grey level, of 255.",
+        _HEALTH.dark_level,
+        ge=1,
+        le=128,
+    )
+    glare_s: float = _seconds("glare: for so long; headlights have passed by then.", _HEALTH.glare_s)
+    glare_share: Share = _key("glare: more than this share of the picture is burnt out.", _HEALTH.glare_share)
+    well_s: float = _seconds("Any other state ends after so long without it.", _HEALTH.well_s)
+    switch_guard_s: float = _seconds(
+        "Nothing new is found for so long after a switch between day and infrared picture, which defocuses by itself.",
+        _HEALTH.switch_guard_s,
     )
 
 
@@ -348,6 +406,7 @@ class Camera(Table):
     zone: list[Zone] = _key("Areas that rules look at.", [])
     mask: list[Mask] = _key("Areas that nobody may see.", [])
     rule: list[Rule] = _key("What to watch for.", [])
+    health: Health = _key("When its picture counts as impaired.", Health())
 
 
 class Video(Table):

@@ -82,7 +82,7 @@ def run_list(arguments: argparse.Namespace, site: Site, views: Views) -> int:
         return 0
     zone = ZoneInfo(site.timezone)
     for row in rows:
-        print(f"{_local(row.utc_us, zone)}  {row.event_id}  {row.kind:<16} {_summary(json.loads(row.body))}")
+        print(f"{_local(row.utc_us, zone)}  {row.event_id}  {row.kind:<19} {_summary(json.loads(row.body))}")
     return 0
 
 
@@ -199,7 +199,7 @@ def _require(kind: str, found: Mapping[str, str], view: IncidentView) -> None:
 def _summary(body: Mapping[str, Any]) -> str:
     incident = body.get("incident")
     if incident is None:
-        return " ".join(str(body[key]) for key in ("camera", "reason", "re") if key in body)
+        return " ".join(str(body[key]) for key in ("camera", "state", "reason", "re") if key in body)
     place = f"{incident['camera']}/{incident['zone']}"
     return f"{incident['rule']} {incident['label']} at {place}, {incident['dwell_s']:.0f} s, rev {incident['rev']}"
 

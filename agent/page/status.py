@@ -30,6 +30,10 @@ def warnings(
     if watch is not None and watch.slow and not is_stale(watch, now):
         names = {camera.id: camera.name for camera in settings.cameras}
         found.append(Notice("slow", "bad", ", ".join(names.get(camera, camera) for camera in watch.slow)))
+    if watch is not None and not is_stale(watch, now):
+        moved = {camera.id for camera in watch.cameras if "moved" in camera.ailments}
+        names_moved = ", ".join(camera.name for camera in settings.cameras if camera.id in moved)
+        found.extend([Notice("moved", "bad", names_moved)] if names_moved else [])
     if now.state is ClockState.UNSET:
         found.append(Notice("clock_unset"))
     found.extend(Notice(key, fact=key) for key in settings.warnings)
@@ -102,4 +106,5 @@ def _tile(camera: str, name: str, status: CameraStatus | None, silent: bool, pre
     image_ms = status.frame_mono_us // 1000 if status.frame_mono_us else None
     if silent:
         return Tile(camera, name, "unknown", "", None, image_ms, preview)
-    return Tile(camera, name, status.state, status.reason, status.fps, image_ms, preview)
+    ailments = status.ailments if status.state == "running" else ()
+    return Tile(camera, name, status.state, status.reason, status.fps, image_ms, preview, ailments)

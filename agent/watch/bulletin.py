@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from agent import runtime
@@ -21,6 +21,7 @@ from agent.watch.settings import WatchSettings
 log = logging.getLogger(__name__)
 
 _PREVIEW_EVERY_US = 1_000_000
+_NOTHING: Mapping[str, tuple[str, ...]] = {}
 
 
 class Bulletin:
@@ -47,11 +48,18 @@ class Bulletin:
         except (OSError, *FAULTS) as error:  # a full runtime directory costs the preview, never the facts
             log.warning("cannot make the preview of camera %s: %s", frame.camera, error)
 
-    def status(self, cameras: Sequence[CameraStatus], trouble: str) -> None:
-        """Renew the status file."""
+    def status(
+        self, cameras: Sequence[CameraStatus], trouble: str, ailments: Mapping[str, tuple[str, ...]] = _NOTHING
+    ) -> None:
+        """Renew the status file; ``ailments`` is what is wrong with each camera's picture."""
         now = self._clock.now()
         judged = tuple(
-            replace(camera, fps=self._gauge.fps(camera.id, now.mono_us), gated=self._gauge.gated_of(camera.id))
+            replace(
+                camera,
+                fps=self._gauge.fps(camera.id, now.mono_us),
+                gated=self._gauge.gated_of(camera.id),
+                ailments=ailments.get(camera.id, ()),
+            )
             for camera in cameras
         )
         status = WatchStatus(

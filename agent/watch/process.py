@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from agent import journal, runtime
+from agent import journal
 from agent.clock import Clock, Moment, uuid7
 from agent.core.event import Event, Json
-from agent.core.incident import Slot
 from agent.detect.detector import Detector, open_detector
 from agent.errors import StoreDamaged, StoreVersion, WornOut
-from agent.evidence.album import Shot
-from agent.rules.restore import retire
 from agent.stage.source import open_rendered
 from agent.store.signing import signer_of
 from agent.store.watch_store import WatchStore
@@ -22,14 +18,16 @@ from agent.video import source as video
 from agent.video.capture import CameraSet
 from agent.video.jetson import open_jetson
 from agent.video.settings import CameraSettings
+from agent.watch.asks import Asks
 from agent.watch.bulletin import Bulletin
 from agent.watch.gate import Gate
 from agent.watch.gauge import Gauge
 from agent.watch.lookout import Batch, Lookout
 from agent.watch.presence import Presence
+from agent.watch.reaches import leftovers, rivers
 from agent.watch.recorder import Recorder
-from agent.watch.river import Catch, River
 from agent.watch.settings import WatchSettings
+from agent.watch.views import ViewShelf
 
 log = logging.getLogger(__name__)
 
@@ -83,10 +81,12 @@ class Watch:
         self._cameras = CameraSet([sized(camera, detector) for camera in settings.cameras], BACKENDS, clock)
         self._gates = {camera.id: Gate(wanted=settings.detect.motion_gate) for camera in settings.cameras}
         self._lookout = Lookout(self._cameras, detector, self._gates, stop)
-        self._rivers = rivers(settings, detector.labels, store.slots(), now)
+        self._views = ViewShelf(settings.store.views_dir)
+        self._rivers = rivers(settings, detector.labels, (store.slots(), store.ailments(), now), self._views.load)
         self._presence = Presence([camera.id for camera in settings.cameras], now, store.cameras_lost())
         self._bulletin = Bulletin(settings, clock, self._gauge, detector.describe())
         self._recorder = Recorder(store, stop, self._tell)
+        self._asks = Asks(settings.store.ask_dir("watch"), self._recorder, self._rivers, self._views)
         self._next_us = {"status": 0, "minute": now.mono_us + round(_MINUTE_S * 1e6), "retain": 0}
 
     def start(self) -> None:
@@ -98,7 +98,8 @@ class Watch:
             "detector": self._detector.describe(),
         }
         self._recorder.note(self._fact("agent.start", detail))
-        self._recorder.catch(leftovers(self._store.slots(), self._rivers, self._clock.now()))
+        self._recorder.catch(leftovers(self._settings, self._store.slots(), self._store.ailments(), self._clock.now()))
+        self._views.tidy(self._rivers)
         self._cameras.start()
         self._lookout.start()
         log.info("watching %d cameras with %s", len(self._settings.cameras), self._detector.describe())
@@ -122,12 +123,13 @@ class Watch:
             self._gauge.inferred(batch.began_us, batch.took_s)
         for look in batch.looks:
             frame, river = look.frame, self._rivers[look.frame.camera]
+            catch = river.hold(frame) if look.found is None else river.flow(frame, look.found)
+            self._recorder.catch(catch)
             if look.found is None:
-                self._recorder.catch(river.hold(frame))
                 self._gauge.gated(frame.camera)
             else:
-                self._recorder.catch(river.flow(frame, look.found))
                 self._gates[frame.camera].judged(frame, calm=river.calm)
+            self._views.keep(frame.camera, catch.views)
             now = self._clock.now()
             self._presence.heard(frame.camera, now)
             self._gauge.judged(frame.camera, now.mono_us)
@@ -144,7 +146,7 @@ class Watch:
             self._recorder.alert(event)
         if self._due("status", now, _STATUS_S):
             self._tell()
-            self._answer_asks(now)
+            self._asks.answer(self._clock)
         if self._due("minute", now, _MINUTE_S):
             self._recorder.note(self._fact("health.minute", self._counts(now)))
         if self._due("retain", now, _RETAIN_S):
@@ -157,18 +159,8 @@ class Watch:
         return True
 
     def _tell(self) -> None:
-        self._bulletin.status(self._cameras.statuses(), self._recorder.trouble)
-
-    def _answer_asks(self, now: Moment) -> None:
-        for path, ask in runtime.pending_asks(self._settings.store.ask_dir("watch")):
-            if ask is None or ask.what != "test_alert":
-                log.warning("ignoring the request in %s: not one this program knows", path.name)
-            elif ask.expired(now):
-                log.warning("request %s (%s) has expired; ask again", ask.id, ask.what)
-            else:
-                log.info("test alert asked for: %s", ask.id)
-                self._recorder.alert(self._fact("test.alert", {"re": ask.id}))
-            path.unlink(missing_ok=True)
+        ailments = {camera: river.states for camera, river in self._rivers.items()}
+        self._bulletin.status(self._cameras.statuses(), self._recorder.trouble, ailments)
 
     def _counts(self, now: Moment) -> dict[str, Json]:
         judged: dict[str, Json] = dict(self._gauge.take_totals())
@@ -191,23 +183,3 @@ def sized(camera: CameraSettings, detector: Detector) -> CameraSettings:
     if camera.backend != "jetson" or camera.scale != "detector":
         return camera
     return replace(camera, fit=(detector.card.input.width, detector.card.input.height))
-
-
-def leftovers(slots: Sequence[Slot], cameras: Collection[str], now: Moment) -> Catch:
-    """End what is still open on cameras that this site no longer has."""
-    judgement = retire([slot for slot in slots if slot.key.camera not in cameras], now)
-    return Catch(tuple(Shot(event, ()) for event in judgement.events), judgement.taken, judgement.freed)
-
-
-def rivers(settings: WatchSettings, labels: tuple[str, ...], slots: Sequence[Slot], now: Moment) -> dict[str, River]:
-    """Dig one river a camera, with the rule state that the store kept for it."""
-    return {
-        book.camera: River(
-            book,
-            settings.track,
-            settings.evidence,
-            labels,
-            ([slot for slot in slots if slot.key.camera == book.camera], now),
-        )
-        for book in settings.rulebooks
-    }

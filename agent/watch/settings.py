@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.backdrop.settings import BackdropSettings
 from agent.detect.settings import DetectSettings
 from agent.evidence.settings import EvidenceSettings
 from agent.rules.settings import RulebookSettings
@@ -24,6 +25,7 @@ class WatchSettings:
         config_hash: 16 hex digits of the site configuration, recorded at every start.
         version: of the agent, recorded at every start.
         max_rebuilds: after so many camera streams set up anew by the backend ``jetson`` the program starts afresh.
+        backdrops: one a camera, same order; a camera without one has its defaults and no masks.
         detect, track, evidence, store: as the rooms say.
     """
 
@@ -37,3 +39,4 @@ class WatchSettings:
     config_hash: str = ""
     version: str = ""
     max_rebuilds: int = 100
+    backdrops: tuple[BackdropSettings, ...] = ()
