@@ -17,6 +17,7 @@ from agent.core.view import Geometry
 _GREY, _COLOURED = 0.4, 1.0  # measured: infrared 0.0, bare asphalt by day 1.3, streets 3 and more
 _SWITCH_LOOKS = 2
 _BACK_S = 2.0
+_LIFELESS_S = 2.0  # a stream may repeat a picture now and then, at the very looks that are judged
 _ELSEWHERE_S = 20.0  # on top of ``moved_s``: what resembles nothing may be a bus, fog or a lamp that failed
 
 
@@ -55,7 +56,7 @@ class Health:
             "moved": (settings.moved_s, settings.returned_s),
             "covered": (settings.covered_s, settings.well_s),
             "blurred": (settings.blurred_s, settings.well_s),
-            "frozen": (settings.frozen_s, settings.well_s),
+            "frozen": (max(0.0, settings.frozen_s - _LIFELESS_S), settings.well_s),
             "dark": (settings.dark_s, settings.well_s),
             "glare": (settings.glare_s, settings.well_s),
         }
@@ -146,12 +147,13 @@ class Health:
     def _sorted(self, signs: Signs, now_us: int) -> dict[str, bool | None]:
         """Give the sign of every state; while the light is being switched no new one is believed."""
         since_us = self._frozen_since_us
+        lifeless = since_us is not None and now_us - since_us >= _LIFELESS_S * 1e6
         hidden = signs.dark or signs.glare or signs.covered
         found: dict[str, bool | None] = {
             "moved": self._moved(signs, now_us),
             "covered": signs.covered,
             "blurred": signs.blurred,
-            "frozen": None if hidden else since_us is not None,
+            "frozen": None if hidden else lifeless,
             "dark": signs.dark,
             "glare": signs.glare,
         }
