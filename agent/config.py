@@ -236,12 +236,12 @@ class _Build:
 
     def _backdrop(self, camera: site_model.Camera) -> BackdropSettings:
         keys = dict(camera.health)
-        states = frozenset(keys.pop("states")) if keys.pop("armed") else frozenset()
+        armed, states = keys.pop("armed"), frozenset(keys.pop("states"))
         return BackdropSettings(
             camera=camera.id,
             masks=tuple(polygon(mask.polygon) for mask in camera.mask),
             timezone=self._shape.box.timezone,
-            health=HealthSettings(states=states, **keys),
+            health=HealthSettings(states=states if armed else frozenset(), **keys),
         )
 
     def _uplink(self) -> UplinkSettings:

@@ -103,9 +103,11 @@ class Backdrop:
         if any(change.state == "moved" for change in changes):
             self._places.forget()
             self._still_life.forget()
+        elif self._health.settling(look.mono_us):
+            self._still_life.forget()  # the night picture has another background
         elif self._due("still", look.mono_us, _STILL_LIFE_EVERY_US):
-            steady = self._health.well and not self._health.settling(look.mono_us)
-            self._still_life.update(look, explained, steady=steady and self.geometry is Geometry.VALID)
+            steady = self._health.well and self.geometry is Geometry.VALID
+            self._still_life.update(look, explained, steady=steady)
         return changes
 
     def _due(self, what: str, now_us: int, every_us: int) -> bool:

@@ -16,7 +16,9 @@ from agent.core.view import Geometry
 
 _GREY, _COLOURED = 0.4, 1.0  # measured: infrared 0.0, bare asphalt by day 1.3, streets 3 and more
 _SWITCH_LOOKS = 2
+_STRANGE_US = 2_000_000  # a lorry right below the camera hides everything for a second or two
 _BACK_S = 2.0
+_LIFELESS_S = 2.0  # a stream may repeat a picture now and then, at the very looks that are judged
 _ELSEWHERE_S = 20.0  # on top of ``moved_s``: what resembles nothing may be a bus, fog or a lamp that failed
 
 
@@ -55,7 +57,7 @@ class Health:
             "moved": (settings.moved_s, settings.returned_s),
             "covered": (settings.covered_s, settings.well_s),
             "blurred": (settings.blurred_s, settings.well_s),
-            "frozen": (settings.frozen_s, settings.well_s),
+            "frozen": (max(0.0, settings.frozen_s - _LIFELESS_S), settings.well_s),
             "dark": (settings.dark_s, settings.well_s),
             "glare": (settings.glare_s, settings.well_s),
         }
@@ -70,6 +72,7 @@ class Health:
         self._other_light = 0
         self._guard_until_us = -(2**62)
         self._elsewhere = Steady(_ELSEWHERE_S, _BACK_S)
+        self._strange = False
 
     @property
     def active(self) -> frozenset[str]:
@@ -89,7 +92,7 @@ class Health:
         moved = self._states.get("moved")
         if moved is not None and moved.active:
             return Geometry.INVALID
-        doubtful = moved is not None and (moved.beginning or self._elsewhere.beginning)
+        doubtful = moved is not None and (moved.beginning or self._strange)
         return Geometry.DOUBTFUL if doubtful else Geometry.VALID
 
     def settling(self, now_us: int) -> bool:
@@ -132,7 +135,7 @@ class Health:
     def recalibrate(self, now_us: int) -> list[Change]:
         """Accept the present view: what was learnt is forgotten, and ``moved`` is over."""
         self._memory.forget()
-        self._elsewhere = Steady(_ELSEWHERE_S, _BACK_S)
+        self._elsewhere, self._strange = Steady(_ELSEWHERE_S, _BACK_S), False
         moved = self._states.get("moved")
         if moved is None:
             return []
@@ -146,12 +149,13 @@ class Health:
     def _sorted(self, signs: Signs, now_us: int) -> dict[str, bool | None]:
         """Give the sign of every state; while the light is being switched no new one is believed."""
         since_us = self._frozen_since_us
+        lifeless = since_us is not None and now_us - since_us >= _LIFELESS_S * 1e6
         hidden = signs.dark or signs.glare or signs.covered
         found: dict[str, bool | None] = {
             "moved": self._moved(signs, now_us),
             "covered": signs.covered,
             "blurred": signs.blurred,
-            "frozen": None if hidden else since_us is not None,
+            "frozen": None if hidden else lifeless,
             "dark": signs.dark,
             "glare": signs.glare,
         }
@@ -161,6 +165,8 @@ class Health:
 
     def _moved(self, signs: Signs, now_us: int) -> bool | None:
         self._elsewhere.take(now_us, None if self.settling(now_us) else signs.elsewhere)
+        since_us = self._elsewhere.since_us
+        self._strange = self._elsewhere.beginning and since_us is not None and now_us - since_us > _STRANGE_US
         return True if self._elsewhere.active else signs.shifted
 
     def _take(self, state: str, sign: bool | None, now_us: int, signs: Signs) -> Change | None:

@@ -27,20 +27,22 @@ class Region:
     Attributes:
         pixels: (H, W) bool, filled.
         box_px: left, top, right, bottom in small pixels, right and bottom exclusive.
-        change: mean difference to the background, grey levels.
+        change: mean difference to the background in its worst colour, levels of 255.
         removed: the background had its edges, the picture has not.
+        light: the same ground is only lit otherwise.
     """
 
     pixels: NDArray[np.bool_]
     box_px: tuple[int, int, int, int]
     change: float
     removed: bool
+    light: bool
 
 
 def regions_of(
     settled: NDArray[np.bool_], look: Look, expected: NDArray[np.uint8], min_area: float
 ) -> Iterator[Region]:
-    """Find what stands; mere changes of light are left out.
+    """Find what stands.
 
     Args:
         settled: (H, W) bool, pixels that have stood for long enough.
@@ -57,13 +59,15 @@ def regions_of(
         filled = np.zeros(settled.shape, np.uint8)
         cv2.fillPoly(filled, [outline], (1,))
         pixels = filled > 0
-        if pixels.sum() < max(9, min_area * pixels.size) or _only_light(pixels, look, expected, slopes, slopes_before):
+        if pixels.sum() < max(9, min_area * pixels.size):
             continue
         corners = outline.reshape(-1, 2)
         left, top = (int(low) for low in corners.min(axis=0))
         right, bottom = (int(high) + 1 for high in corners.max(axis=0))
-        change = float(np.abs(look.grey.astype(np.int16) - before)[pixels].mean())
-        yield Region(pixels, (left, top, right, bottom), round(change, 1), _hole(filled, slopes, slopes_before))
+        change = np.abs(look.colour[pixels].astype(np.int16) - expected[pixels]).max(axis=1).mean()
+        removed = _hole(filled, look.colour, expected)
+        light = _only_light(pixels, look, expected, slopes, slopes_before)
+        yield Region(pixels, (left, top, right, bottom), round(float(change), 1), removed, light)
 
 
 def _only_light(
@@ -87,8 +91,13 @@ def _only_light(
     return likeness(oriented(now), oriented(then)) >= _SAME_TEXTURE
 
 
-def _hole(filled: NDArray[np.uint8], slopes: NDArray[np.complex64], slopes_before: NDArray[np.complex64]) -> bool:
-    """Tell whether the region's border is an edge of the background rather than of the picture."""
+def _hole(filled: NDArray[np.uint8], colour: NDArray[np.uint8], expected: NDArray[np.uint8]) -> bool:
+    """Tell whether the region's border is an edge of the background rather than of the picture, in whatever colour."""
     around = np.ones((3, 3), np.uint8)
     border = cv2.dilate(filled, around) != cv2.erode(filled, around)
-    return float(np.abs(slopes_before[border]).mean()) > _HOLE_EDGES * float(np.abs(slopes[border]).mean())
+    return _edge_along(border, expected) > _HOLE_EDGES * _edge_along(border, colour)
+
+
+def _edge_along(border: NDArray[np.bool_], colour: NDArray[np.uint8]) -> float:
+    strengths = [np.abs(gradient(np.ascontiguousarray(colour[..., channel]))[border]) for channel in range(3)]
+    return float(np.max(strengths, axis=0).mean())

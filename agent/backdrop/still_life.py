@@ -19,7 +19,7 @@ _BUSY = 12
 _BUSY_RATE = 0.04  # of two looks a second: leaves that move a third of the time are known within half a minute
 _RESTLESS = 0.3
 _LEARN_RATE = 0.02
-_FIRST_LOOKS, _FIRST_RATE = 20, 0.2
+_FIRST_LOOKS, _FIRST_RATE = 20, 0.2  # ten seconds in which whatever passes through leaves no trace
 _ABSENT_LOOKS = 3
 _EXPLAINED_US = 10_000_000  # a detector that misses a car for some seconds has not unexplained it
 _EXPLAINED_MARGIN = 0.1
@@ -80,6 +80,10 @@ class StillLife:
         self._last = grey
         self._restless += _BUSY_RATE * (busy - self._restless)
         self._explain(explained, now_us)
+        self._looks += 1
+        if self._looks <= _FIRST_LOOKS:
+            self._ground += _FIRST_RATE * (look.colour - self._ground)
+            return
         unexplained = look.valid & (self._explained_until_us <= now_us)
         expected = self._expected(look, unexplained)
         different = _beyond_shake(expected, look.colour) > _DIFFERENT
@@ -125,9 +129,8 @@ class StillLife:
 
     def _learn(self, look: Look, where: NDArray[np.bool_]) -> None:
         assert self._ground is not None
-        self._looks += 1
-        rate = _FIRST_RATE if self._looks <= _FIRST_LOOKS else _LEARN_RATE
-        self._ground += np.where(where[..., None], rate, np.float32(0)) * (look.colour - self._ground)
+        rate = where[..., None] * np.float32(_LEARN_RATE)
+        self._ground += rate * (look.colour - self._ground)
 
     def _tell(self, look: Look, expected: NDArray[np.uint8], now_us: int) -> None:
         stood_us = np.where(self._since_us > 0, now_us - self._since_us, 0)
@@ -139,7 +142,7 @@ class StillLife:
         told = []
         for region in regions_of(settled, look, expected, self._settings.min_area):
             since_us = int(np.median(self._since_us[region.pixels & settled]))
-            if region.removed and now_us - since_us > _GHOST_US:
+            if region.light or (region.removed and now_us - since_us > _GHOST_US):
                 self._absorb(look, region.pixels)
             else:
                 told.append(self._standing(region, since_us))

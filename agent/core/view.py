@@ -47,7 +47,7 @@ class Standing:
         box: around it, normalised.
         area: share of the frame that it covers.
         since_us: monotonic µs since when it stands.
-        change: mean difference to the picture without it, grey levels 0..255.
+        change: mean difference to the picture without it in the worst colour, levels of 255.
         removed: it is a hole rather than a thing: what had belonged to the background was taken away.
     """
 

@@ -105,10 +105,13 @@ class Album:
         told = replace(incident, images=refs, evidence="; ".join(said) or None)
         return Shot(replace(event, incident=told), tuple(images))
 
-    def withhold(self, event: Event) -> Shot:
-        """Give an incident's event without any picture, and drop every candidate: they may show what a mask hides."""
+    def forget(self) -> None:
+        """Drop every candidate: they may show what a mask hides."""
         self._candidates.clear()
         self._lately.clear()
+
+    def withhold(self, event: Event) -> Shot:
+        """Give an incident's event without any picture, and let it say so."""
         if event.incident is None:
             return Shot(event, ())
         return Shot(replace(event, incident=replace(event.incident, evidence=WITHHELD)), ())

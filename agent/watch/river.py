@@ -118,6 +118,7 @@ class River:
         judgement = self._rulebook.judge(frame.at, tracks, frame.width, frame.height, seen.view)
         self._at_us = frame.at.mono_us
         if self._looks_past_masks:
+            self._album.forget()
             shots = tuple(self._album.withhold(event) for event in judgement.events)
         else:
             persons = self._persons.areas

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.backdrop.backdrop import Backdrop, Seen
+from agent.backdrop.reference import Reference
+from agent.backdrop.settings import BackdropSettings
 from agent.clock import SimulatedClock
+from agent.core.ailment import Ailment
 from agent.core.frame import Frame
 from agent.stage.render import Renderer
 from agent.stage.script import load_scene
+from agent.watch.complaints import Complaints
+from agent.watch.river import Eye
 
 Pixels = NDArray[np.uint8]
 Picture = Callable[[float], Pixels]
@@ -206,3 +211,12 @@ def shaken(pixels: Pixels, t: float) -> Pixels:
     """A mast in the wind: 3 px of 640 either way."""
     reach = 3 * pixels.shape[1] / 640
     return np.roll(pixels, (round(reach * np.sin(7.3 * t)), round(reach * np.cos(5.1 * t))), axis=(0, 1))
+
+
+def eye(
+    settings: BackdropSettings | None = None, known: Sequence[Ailment] = (), views: Iterable[Reference] = ()
+) -> Eye:
+    """What a river looks through; ``known`` are the states that the store remembers."""
+    settings = settings or BackdropSettings("gate")
+    backdrop = Backdrop(settings, [ailment.state for ailment in known], views)
+    return Eye(backdrop, Complaints(settings.camera, known), masked=bool(settings.masks))

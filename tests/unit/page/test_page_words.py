@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import agent.page
+from agent.core.ailment import AILMENTS
 from agent.core.incident import Severity
 from agent.errors import ConfigError
 from agent.evidence.album import NOT_MADE
@@ -88,6 +89,7 @@ def test_every_severity_and_every_rule_has_its_own_text():
     for words in WORDS.values():
         assert {f"severity.{severity.value}" for severity in Severity} <= words.strings.keys()
         assert {f"rule.{rule}" for rule in DEFAULTS} <= words.strings.keys()
+        assert {f"ailment.{state}" for state in AILMENTS} <= words.strings.keys()
 
 
 def test_templates_and_scripts_speak_only_through_the_catalogue():

@@ -94,6 +94,18 @@ def test_added_step_keeps_the_rows(tmp_path):
     assert sql(world.settings.watch_db, "SELECT count(*) FROM log_w") == [(1,)]
 
 
+def test_a_store_from_before_the_states_of_cameras_is_brought_forward(tmp_path):
+    world = World(tmp_path)
+    sql(world.settings.watch_db, "DROP TABLE ailments")
+    sql(world.settings.watch_db, "PRAGMA user_version = 1001")
+    with pytest.raises(StoreVersion, match="run: commune-agent migrate"):
+        world.watch()
+    assert f"{world.settings.watch_db}: now version 1002" in "".join(world.migrate())
+    store = world.watch()
+    assert store.ailments() == []
+    store.close()
+
+
 def test_step_that_fails_half_way_leaves_nothing(tmp_path):
     world = World(tmp_path)
     broken = (*schema.WATCH.steps, ("CREATE TABLE later (x INTEGER) STRICT", "CREATE TABLE slots (x INTEGER) STRICT"))
