@@ -106,8 +106,12 @@ def preview_path(runtime_dir: Path, camera: str) -> Path:
 def write_bytes(path: Path, content: bytes) -> None:
     """Put ``content`` at ``path`` so that a reader sees the old or the new file, never a part; not durable."""
     part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)  # half a file on a full disk is in the way of whoever makes room there
+        raise
 
 
 def write_status(runtime_dir: Path, name: str, status: WatchStatus | UplinkStatus) -> None:

@@ -104,7 +104,8 @@ def _password(path: Path | None) -> str:
     try:
         return path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--password-file {path}", f"{error}; give a readable file with the password") from error
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigError(f"--password-file {path}", f"{why}; give a readable file with the password") from error
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -32,7 +32,7 @@ def check_detector(settings: DetectSettings, rulebooks: Sequence[RulebookSetting
     try:
         detector = open_detector(settings)
     except AgentError as error:
-        return [Check(place, FAIL, str(error), "commune-agent model list shows what there is")]
+        return [Check(place, FAIL, str(error), "commune-agent model list --config CONFIG shows what there is")]
     try:
         began_us = monotonic_us()
         detector.self_test(check_picture())

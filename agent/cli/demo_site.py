@@ -14,6 +14,7 @@ from pathlib import Path
 
 from agent.errors import BackendMissing, ConfigError
 from agent.stage.scene import Scene, Zone
+from agent.store.settings import StoreSettings
 
 BOX = "demo-01"
 AREA = "demo"
@@ -163,6 +164,11 @@ class DemoSite:
     def agent(self, command: str, *more: str) -> list[str]:
         """Give the command line of an agent's command on this site."""
         return [sys.executable, "-m", "agent", command, str(self._file), *more]
+
+    @property
+    def store(self) -> StoreSettings:
+        """Where the box keeps what it has recorded."""
+        return StoreSettings(BOX, self.folder / "state")
 
     def registry_file(self) -> Path:
         """Where HQ's registry has this box; makes the folder."""

@@ -79,9 +79,9 @@ def run_list(arguments: argparse.Namespace) -> int:
         print(json.dumps(rows, ensure_ascii=False))
         return 0
     for row in rows:
-        print(f"{row['card']:<18} {'here   ' if row['path'] else 'missing'} {row['title']}; licence: {row['licence']}")
+        print(f"{row['card']:<18} {row['state']:<7} {row['title']}; licence: {row['licence']}")
         if not row["path"]:
-            print(f"{'':<18} {row['problem']}")
+            print(f"{'':<18} {_with_place(row, arguments)}")
     return 0
 
 
@@ -91,6 +91,17 @@ def _row(card_id: str, folder: Path) -> dict[str, Any]:
     try:
         path = resolve_model(DetectSettings(card=card_id, models_dir=folder), card)
     except ModelError as error:
-        absent = not (folder / card.file).exists()
-        return row | {"path": None, "problem": how_to_get(card) if absent else str(error)}
-    return row | {"path": str(path), "problem": None}
+        if (folder / card.file).exists():
+            return row | {"state": "damaged", "path": None, "problem": str(error)}
+        return row | {"state": "missing", "path": None, "problem": how_to_get(card)}
+    return row | {"state": "here", "path": str(path), "problem": None}
+
+
+def _with_place(row: dict[str, Any], arguments: argparse.Namespace) -> str:
+    """Complete the ``model add`` line that a problem ends with, so that it finds the same folder as this command."""
+    problem = str(row["problem"])
+    if not problem.endswith(f"--card {row['card']}"):
+        return problem
+    if arguments.config is not None:
+        return f"{problem} --config {arguments.config}"
+    return problem if arguments.models_dir is None else f"{problem} --models-dir {arguments.models_dir}"
