@@ -19,12 +19,16 @@ _NAP_S = 0.05
 class Turns:
     """One place for all cameras of a process.
 
+    Args:
+        clock: waits are taken from it.
+        gap_s: least time between two rebuilds.
+
     Attributes:
         builds: how many pipelines were built, or tried.
         rebuilds: how many of them were not the first of their camera.
     """
 
-    def __init__(self, clock: Clock, gap_s: float = GAP_S) -> None:
+    def __init__(self, clock: Clock, gap_s: float) -> None:
         self._clock = clock
         self._gap_us = round(gap_s * 1_000_000)
         self._building = threading.Lock()

@@ -316,7 +316,7 @@ def test_streams_are_built_one_at_a_time_and_the_first_alone(bench, opener) -> N
 
 def test_rebuilds_keep_their_distance_over_all_cameras_and_first_builds_need_not() -> None:
     clock = SimulatedClock()
-    turns, at_s = Turns(clock), []
+    turns, at_s = Turns(clock, GAP_S), []
 
     def build(camera: str) -> None:
         with turns.turn(camera, 1):
@@ -329,7 +329,7 @@ def test_rebuilds_keep_their_distance_over_all_cameras_and_first_builds_need_not
 
 
 def test_a_build_that_does_not_get_done_holds_up_another_for_a_bounded_time() -> None:
-    turns = Turns(SystemClock())
+    turns = Turns(SystemClock(), GAP_S)
     with turns.turn("a", 1), pytest.raises(SourceLost, match="another camera's stream"), turns.turn("b", 0.05):
         pass
 
