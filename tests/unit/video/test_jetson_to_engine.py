@@ -1,7 +1,8 @@
-"""From a camera's stream to detections with all of NVIDIA's parts (faked): hardware scaling, masks, the engine's input."""
+"""From a camera's stream to detections over all of NVIDIA's parts, faked: hardware scaling, masks, the engine's input."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,10 @@ from agent.video.settings import CameraSettings
 nvidia = pytest.importorskip("support.nvidia", reason="this version has no TensorRT engine").nvidia
 pytest.importorskip("onnx", reason="the package onnx is not here: nothing can be baked")
 
+PARTS = (
+    *("support.bakery", "agent.detect.cardfile", "agent.detect.trt.builder"),
+    *("agent.detect.trt.memory", "agent.detect.trt.session"),
+)
 WIDTH, HEIGHT = 96, 64
 LEFT = polygon([(0, 0), (0.5, 0), (0.5, 1), (0, 1)])
 
@@ -39,19 +44,13 @@ def world(tmp_path: Path) -> Iterator[object]:
 @pytest.fixture
 def detectors(tmp_path: Path, world) -> Iterator[tuple[Detector, Detector]]:
     """The same model on the fake TensorRT, whose input the GPU fills, and on ONNX Runtime."""
-    from support.bakery import baked, shop
-
-    from agent.detect.cardfile import read_card
-    from agent.detect.trt.builder import Terms, build
-    from agent.detect.trt.memory import JetsonMemory
-    from agent.detect.trt.session import Session
-
-    shop(tmp_path)
-    baked(tmp_path)
-    model, card = tmp_path / "street-baked.onnx", read_card(tmp_path / "street-baked.toml")
-    terms = Terms(4, 64 << 20)
-    plan = build(world.trt, "street", model.read_bytes(), terms, b"", lambda _: None, lambda: False).content
-    engine = Session(world.trt, "street", plan, JetsonMemory(world.utils, "street"))
+    bakery, cards, builder, memory, session = map(importlib.import_module, PARTS)
+    bakery.shop(tmp_path)
+    bakery.baked(tmp_path)
+    model, card = tmp_path / "street-baked.onnx", cards.read_card(tmp_path / "street-baked.toml")
+    terms = builder.Terms(4, 64 << 20)
+    plan = builder.build(world.trt, "street", model.read_bytes(), terms, b"", lambda _: None, lambda: False).content
+    engine = session.Session(world.trt, "street", plan, memory.JetsonMemory(world.utils, "street"))
     settings = DetectSettings(min_score=0.0)
     ours = Detector(card, model, engine, settings)
     yield ours, Detector(card, model, open_engine("onnx", model, 1), settings)
