@@ -1,4 +1,4 @@
-"""From a camera's stream to detections over all of NVIDIA's parts, faked: hardware scaling, masks, the engine's input."""
+"""From a stream to detections over all of NVIDIA's parts, faked: hardware scaling, masks, the engine's own input."""
 
 from __future__ import annotations
 
