@@ -151,7 +151,7 @@ class JetsonOpener:
         return self._construct(library, request, uri, options | scaling)
 
     def _construct(self, library: Any, request: StreamRequest, uri: str, options: dict[str, Any]) -> Any:
-        with self._turns.turn(request.camera, request.open_timeout_s):
+        with self._turns.turn(request.camera):
             try:
                 return library.videoSource(uri, options=options)
             except Exception as error:  # noqa: BLE001 - the library raises nothing more exact
