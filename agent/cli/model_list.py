@@ -35,7 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(rows, ensure_ascii=False))
         return 0
     for row in rows:
-        print(f"{row['card']:<18} {'here   ' if row['path'] else 'missing'} {row['title']}; licence: {row['licence']}")
+        here, run = "here   " if row["path"] else "missing", "" if row["verified"] else "; not run by us"
+        print(f"{row['card']:<18} {here} {row['title']}; licence: {row['licence']}{run}")
         if not row["path"]:
             print(f"{'':<18} {row['problem']}")
     return 0

@@ -34,6 +34,8 @@ class Item:
         ranges: whether a part of it can be asked for.
         tagged: whether it has an ETag.
         told: whether its length is told.
+        holds: so many requests are left without the end of their body until ``go`` is set.
+        go: see there.
         then: called after each request.
     """
 
@@ -46,6 +48,8 @@ class Item:
     ranges: bool = True
     tagged: bool = True
     told: bool = True
+    holds: int = 0
+    go: threading.Event = field(default_factory=threading.Event)
     then: Callable[[], None] = lambda: None
 
     @property
@@ -141,6 +145,13 @@ class HttpsServer:
                 self.send_header("Content-Length", str(len(body))) if item.told else None
                 self.send_header("Connection", "close")
                 self.end_headers()
+                if item.holds:
+                    item.holds -= 1
+                    self.wfile.write(body[:200_000])
+                    stand.sent += 200_000
+                    item.go.wait(30)
+                    self.close_connection = True
+                    return
                 if item.cuts:
                     body = body[: item.cuts.pop(0)]
                 self.wfile.write(body)

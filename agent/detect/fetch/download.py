@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.detect.fetch.part import Part
-from agent.detect.fetch.web import Answer, Interrupted, StartOver, asked
+from agent.detect.fetch.web import SILENCE_S, Answer, Interrupted, StartOver, asked
 from agent.detect.modelfile import head_fault
 from agent.errors import ModelError
 
@@ -34,6 +34,7 @@ def download(
     progress: Progress,
     *,
     most_bytes: int = MOST_BYTES,
+    silence_s: float = SILENCE_S,
     wait: Callable[[float], object] = time.sleep,
 ) -> None:
     """Fetch ``url`` into ``target``, which is complete when this returns; its digest is the caller's business.
@@ -43,6 +44,7 @@ def download(
         target: where the file grows; what an earlier run left there is gone on with if it is of the same version.
         progress: is told.
         most_bytes: more is refused.
+        silence_s: a server that says nothing for so long is asked anew.
         wait: seconds between tries.
 
     Raises:
@@ -52,7 +54,7 @@ def download(
     while True:
         before = part.size
         try:
-            _go_on(part, url, progress, most_bytes)
+            _go_on(part, url, progress, most_bytes, silence_s)
             return
         except StartOver:
             part.discard()
@@ -67,9 +69,9 @@ def download(
         wait(2.0 ** (failures - 1))
 
 
-def _go_on(part: Part, url: str, progress: Progress, most_bytes: int) -> None:
+def _go_on(part: Part, url: str, progress: Progress, most_bytes: int, silence_s: float) -> None:
     tag = part.tag
-    with asked(url, part.size if tag else 0, tag) as answer:
+    with asked(url, part.size if tag else 0, tag, silence_s) as answer:
         if (answer.total or 0) > most_bytes:
             raise _too_large(url, most_bytes)
         with part.taking(answer) as file:

@@ -10,12 +10,12 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPMessage
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from typing import IO, Any
 
 from agent.errors import ModelError
 
-SILENCE_S = 30
+SILENCE_S = 30.0
 """A server that says nothing for so long is not waited for."""
 
 _MOST_REDIRECTS = 5
@@ -44,22 +44,22 @@ class Answer:
     start: int
     total: int | None
     tag: str
-    body: IO[bytes]
+    body: HTTPResponse
 
     def read(self, most: int) -> bytes:
-        """Give the next bytes; none at the end.
+        """Give what has come of the next bytes; none at the end.
 
         Raises:
             Interrupted: the connection broke.
         """
         try:
-            return self.body.read(most)
+            return self.body.read1(most)
         except (OSError, HTTPException) as error:
             raise Interrupted(_worded(error)) from error
 
 
 @contextmanager
-def asked(url: str, start: int = 0, tag: str = "") -> Iterator[Answer]:
+def asked(url: str, start: int = 0, tag: str = "", silence_s: float = SILENCE_S) -> Iterator[Answer]:
     """Ask for a file from byte ``start`` on, if it is still the version ``tag``; or all of it after all.
 
     Certificates are checked by the system's authorities (or ``SSL_CERT_FILE``); the usual ``https_proxy`` is heard.
@@ -73,7 +73,7 @@ def asked(url: str, start: int = 0, tag: str = "") -> Iterator[Answer]:
     if start:
         headers |= {"Range": f"bytes={start}-", "If-Range": tag}
     try:
-        with _opener().open(_request(url, headers), timeout=SILENCE_S) as response:
+        with _opener().open(_request(url, headers), timeout=silence_s) as response:
             yield _answer(url, response, start)
     except urllib.error.HTTPError as error:
         error.close()

@@ -125,6 +125,15 @@ def test_a_busy_server_is_asked_again_after_a_while(server: HttpsServer, target:
     assert "was cut off 5 times in a row (the server answers 503)" in refused(server, target)
 
 
+def test_a_server_that_falls_silent_is_asked_anew(server: HttpsServer, target: Path) -> None:
+    item = server.put(PATH, CONTENT, holds=1)
+    fetch(server, target, silence_s=0.3)
+    item.go.set()
+    assert target.read_bytes() == CONTENT
+    assert server.requests[1][1] is not None
+    assert server.sent == len(CONTENT)
+
+
 def test_a_length_that_is_not_told_is_taken_as_it_comes(server: HttpsServer, target: Path) -> None:
     server.put(PATH, CONTENT, told=False)
     seen, _ = fetch(server, target)
