@@ -19,7 +19,7 @@ COMMANDS = {
     "uplink": "run the uplink program: events to HQ",
     "page": "run the page program: the box's web page",
     "still": "save one picture of a camera, with a grid, zones and masks",
-    "model": "add, list or bake detector models",
+    "model": "pull, add, list, verify or bake detector models",
     "test-alert": "send a test event and follow it to HQ's acknowledgment",
     "events": "list, show or export what the box has recorded",
     "password": "set a user's password for the page",
