@@ -57,10 +57,12 @@ def _row(card_id: str, folder: Path) -> dict[str, Any]:
 
 
 def _with_place(row: dict[str, Any], arguments: argparse.Namespace) -> str:
-    """Complete the command that a problem ends with, so that it finds the same folder as this one."""
-    problem = str(row["problem"])
-    if not re.search(r"commune-agent model [^;]*$", problem):
-        return problem
+    """Complete the commands that a problem names, so that they find the same folder as this one."""
+    place = ""
     if arguments.config is not None:
-        return f"{problem} --config {arguments.config}"
-    return problem if arguments.models_dir is None else f"{problem} --models-dir {arguments.models_dir}"
+        place = f" --config {arguments.config}"
+    elif arguments.models_dir is not None:
+        place = f" --models-dir {arguments.models_dir}"
+    return re.sub(
+        r"commune-agent model (pull|add FILE --card) [a-z0-9-]+", lambda found: found[0] + place, row["problem"]
+    )
