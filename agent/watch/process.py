@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from agent import journal, runtime
 from agent.clock import Clock, Moment, uuid7
 from agent.core.event import Event, Json
 from agent.core.incident import Slot
+from agent.core.source import Opener
 from agent.detect.detector import Detector, open_detector
 from agent.errors import StoreDamaged, StoreVersion
 from agent.evidence.album import Shot
@@ -30,7 +31,7 @@ from agent.watch.settings import WatchSettings
 
 log = logging.getLogger(__name__)
 
-BACKENDS = {"opencv": open_opencv, "rendered": open_rendered}
+BACKENDS: Mapping[str, Opener] = {"opencv": open_opencv, "rendered": open_rendered}
 
 _STATUS_S = 1.0
 _MINUTE_S = 60.0
@@ -68,7 +69,13 @@ class Watch:
     """The running program: one loop over the newest looks at all cameras."""
 
     def __init__(
-        self, settings: WatchSettings, clock: Clock, stop: threading.Event, store: WatchStore, detector: Detector
+        self,
+        settings: WatchSettings,
+        clock: Clock,
+        stop: threading.Event,
+        store: WatchStore,
+        detector: Detector,
+        backends: Mapping[str, Opener] = BACKENDS,
     ) -> None:
         now = clock.now()
         self._settings = settings
@@ -77,7 +84,7 @@ class Watch:
         self._store = store
         self._detector = detector
         self._gauge = Gauge()
-        self._cameras = CameraSet(settings.cameras, BACKENDS, clock)
+        self._cameras = CameraSet(settings.cameras, backends, clock)
         self._gates = {camera.id: Gate(wanted=settings.detect.motion_gate) for camera in settings.cameras}
         self._lookout = Lookout(self._cameras, detector, self._gates, stop)
         self._rivers = rivers(settings, detector.labels, store.slots(), now)
