@@ -73,7 +73,8 @@ class Motion:
     @property
     def speed(self) -> float:
         """How fast it moves, in diagonals of its box per second."""
-        return float(np.hypot(*self._velocity) / max(np.hypot(*(self.box[2:] - self.box[:2])), 1e-9))
+        x1, y1, x2, y2 = self.box.tolist()
+        return math.hypot(*self._velocity.tolist()) / max(math.hypot(x2 - x1, y2 - y1), 1e-9)
 
     def _voted(self) -> int:
         """Give the class most of the last observations name; of equals, the one named last."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Collection, Mapping, Sequence
 
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 BACKENDS: Mapping[str, Opener] = {"opencv": open_opencv, "rendered": open_rendered}
 
+_TURN_S = 0.0005  # Python's own 5 ms would let the judge keep the network waiting after every call
 _STATUS_S = 1.0
 _MINUTE_S = 60.0
 _RETAIN_S = 600.0
@@ -47,6 +49,7 @@ def run(settings: WatchSettings, clock: Clock, stop: threading.Event) -> int:
     Raises:
         AgentError: something a person must mend before the program can start.
     """
+    sys.setswitchinterval(_TURN_S)
     store = WatchStore(settings.store, signer_of(settings.store, "watch"), clock)
     try:
         detector = open_detector(settings.detect)

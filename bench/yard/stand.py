@@ -124,13 +124,14 @@ class Metered:
     def run(self, batch: Tensor) -> tuple[Tensor, ...]:
         cpu_s, began_s = time.thread_time(), time.perf_counter()
         answers = self._engine.run(batch)
+        answers = self._crowded(answers) if self._crowd else answers
         self.last_s = time.perf_counter()
         self.cpu_s += time.thread_time() - cpu_s
         self.wall_s += self.last_s - began_s
         self.first_s = self.first_s or began_s
         self.frames += len(batch)
         self.calls += 1
-        return self._crowded(answers) if self._crowd else answers
+        return answers
 
     def restart(self) -> None:
         self.cpu_s = self.wall_s = self.first_s = self.last_s = 0.0
@@ -140,7 +141,7 @@ class Metered:
         self._engine.close()
 
     def _crowded(self, answers: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Put objects into the places of the best rows: half of them stand, half go to and fro; boxes jitter a pixel."""
+        """Put objects into the best rows: half of them stand, half go to and fro; boxes jitter by a pixel."""
         by_name = {spec.name: answer.copy() for spec, answer in zip(self.outputs, answers, strict=True)}
         height, width = self.input.shape[1:3]
         assert height is not None
