@@ -29,6 +29,7 @@ from agent.watch.presence import Presence
 from agent.watch.recorder import Recorder
 from agent.watch.river import Catch, River
 from agent.watch.settings import WatchSettings
+from agent.watch.warden import Warden
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ class Watch:
         self._presence = Presence([camera.id for camera in settings.cameras], now, store.cameras_lost())
         self._bulletin = Bulletin(settings, clock, self._gauge, detector.describe())
         self._recorder = Recorder(store, stop, self._tell)
+        self._warden = Warden(settings.health, self._cameras.slow_down)
         self._next_us = {"status": 0, "minute": now.mono_us + round(_MINUTE_S * 1e6), "retain": 0}
 
     def start(self) -> None:
@@ -146,6 +148,8 @@ class Watch:
         for event in self._presence.changes(now, self._cameras.statuses()):
             log.warning("%s: %s", event.kind, event.detail["camera"])
             self._recorder.alert(event)
+        for event in self._warden.check(now):
+            self._recorder.note(event)
         if self._due("status", now, _STATUS_S):
             self._tell()
             self._answer_asks(now)
@@ -161,7 +165,7 @@ class Watch:
         return True
 
     def _tell(self) -> None:
-        self._bulletin.status(self._cameras.statuses(), self._recorder.trouble)
+        self._bulletin.status(self._cameras.statuses(), self._recorder.trouble, self._warden.status)
 
     def _answer_asks(self, now: Moment) -> None:
         for path, ask in runtime.pending_asks(self._settings.store.ask_dir("watch")):
@@ -183,6 +187,7 @@ class Watch:
             "dropped": dropped,
             "gated": gated,
             "detect_ms": self._gauge.inference_ms(now.mono_us),
+            **self._warden.counts,
         }
 
     def _fact(self, kind: str, detail: dict[str, Json]) -> Event:
