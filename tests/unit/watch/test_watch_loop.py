@@ -73,7 +73,7 @@ def test_a_hot_box_before_a_still_street(tmp_path: Path) -> None:
     assert (status.box.cause, status.box.hottest) == ("heat", "cpu-thermal")
     assert status.box.pace < 1
     facts = [json.loads(body) for (body,) in sql(world.settings.watch_db, "SELECT body FROM log_w")]
-    assert [fact["share"] for fact in facts if fact["kind"] == "health.pace"][0] == 0.7
+    assert next(fact["share"] for fact in facts if fact["kind"] == "health.pace") == 0.7
     assert status.cameras[0].dropped > status.cameras[0].gated
 
 
