@@ -19,6 +19,7 @@ from agent.core.incident import Severity
 from agent.core.polygon import polygon
 from agent.detect.settings import DetectSettings
 from agent.evidence.settings import EvidenceSettings
+from agent.health.settings import HealthSettings
 from agent.page.settings import PageSettings, ShownCamera
 from agent.rules.settings import DEFAULTS, RulebookSettings, RuleSettings, ZoneSettings
 from agent.site_faults import ConfigErrors, from_pydantic, tell
@@ -50,7 +51,7 @@ class Site:
         timezone: IANA name.
         state_dir: what must survive.
         runtime_dir: what must only be fresh.
-        store, detect, track, evidence, uplink, page: as the rooms say; a password that was not asked for is empty.
+        store, detect, track, evidence, health, uplink, page: as the rooms say; a password not asked for is empty.
         cameras: in the order of the file.
         rulebooks: one a camera, same order.
         hash: 16 hex digits of the effective configuration, defaults included; comments and order do not count.
@@ -71,6 +72,7 @@ class Site:
     track: TrackSettings
     rulebooks: tuple[RulebookSettings, ...]
     evidence: EvidenceSettings
+    health: HealthSettings
     uplink: UplinkSettings
     page: PageSettings
     hash: str
@@ -91,6 +93,7 @@ class Site:
             config_hash=self.hash,
             version=self.uplink.version,
             max_rebuilds=self.max_rebuilds,
+            health=self.health,
         )
 
 
@@ -162,6 +165,7 @@ class _Build:
             track=TrackSettings(**dict(shape.tracker)),
             rulebooks=tuple(map(self._rulebook, shape.camera)),
             evidence=EvidenceSettings(**dict(shape.evidence)),
+            health=HealthSettings(shape.health.throttle, self._path(shape.health.root)),
             uplink=self._uplink(),
             page=self._page(),
             hash=self._hash,

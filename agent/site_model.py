@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from agent import site_values as values
 from agent.detect.settings import DetectSettings
 from agent.evidence.settings import EvidenceSettings
+from agent.health.settings import HealthSettings
 from agent.page.settings import PageSettings
 from agent.rules.settings import DEFAULTS
 from agent.store.settings import StoreSettings
@@ -215,6 +216,18 @@ class Page(Table):
     )
 
 
+class Health(Table):
+    """How the box looks after itself."""
+
+    throttle: bool = _key(
+        "Look at cameras less often while the box is too hot or its supply gives way; never less than once a second.",
+        HealthSettings.throttle,
+    )
+    root: str = _key(
+        "Directory under which sys, proc and var lie: sensors are read there. Another one than / is for tests.", "/"
+    )
+
+
 class Zone(Table):
     """A named area of the camera's picture."""
 
@@ -372,5 +385,6 @@ class SiteFile(Table):
     detector: Detector = _key("Which model looks at the pictures.", Detector())
     tracker: Tracker = _key("How detections are tied into tracks.", Tracker())
     evidence: Evidence = _key("How the pictures of an incident are made.", Evidence())
+    health: Health = _key("How the box looks after itself.", Health())
     store: Store = _key("How much room logs and pictures may take.", Store())
     camera: list[Camera] = _key("The cameras, in the order of the page.", min_length=1)

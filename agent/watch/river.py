@@ -56,6 +56,7 @@ class River:
         zones = {zone.id: zone.polygon for zone in rulebook.zones}
         self._album = Album(evidence, zones, rulebook.timezone)
         self._found = Detections.none()
+        self._areas: tuple[Box, ...] = ()
         self._at_us = now.mono_us
 
     def flow(self, frame: Frame, detections: Detections) -> Catch:
@@ -76,7 +77,7 @@ class River:
         self._at_us = frame.at.mono_us
         self._persons.observe(frame.at.mono_us, self._found, tracks)
         judgement = self._rulebook.judge(frame.at, tracks, frame.width, frame.height)
-        persons = self._persons.areas
+        persons = self._areas = self._persons.areas
         shots = tuple(self._album.shoot(frame, event, persons) for event in judgement.events)
         self._album.keep(frame, judgement.taken, self._rulebook.slots, persons)
         return Catch(shots, judgement.taken, judgement.freed)
@@ -84,4 +85,4 @@ class River:
     @property
     def private_areas(self) -> tuple[Box, ...]:
         """What must be pixelated in a preview of the frame that last came by."""
-        return self._persons.areas
+        return self._areas
