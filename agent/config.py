@@ -15,11 +15,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent import site_checks, site_model, site_shape
-from agent.backdrop.settings import BackdropSettings, HealthSettings
+from agent.backdrop.settings import BackdropSettings, CameraHealthSettings
 from agent.core.incident import Severity
 from agent.core.polygon import polygon
 from agent.detect.settings import DetectSettings
 from agent.evidence.settings import EvidenceSettings
+from agent.health.settings import HealthSettings
 from agent.page.settings import PageSettings, ShownCamera
 from agent.rules.settings import DEFAULTS, RulebookSettings, RuleSettings, ZoneSettings
 from agent.site_faults import ConfigErrors, from_pydantic, tell
@@ -51,7 +52,7 @@ class Site:
         timezone: IANA name.
         state_dir: what must survive.
         runtime_dir: what must only be fresh.
-        store, detect, track, evidence, uplink, page: as the rooms say; a password that was not asked for is empty.
+        store, detect, track, evidence, health, uplink, page: as the rooms say; a password not asked for is empty.
         cameras: in the order of the file.
         rulebooks: one a camera, same order.
         backdrops: one a camera, same order.
@@ -74,6 +75,7 @@ class Site:
     rulebooks: tuple[RulebookSettings, ...]
     backdrops: tuple[BackdropSettings, ...]
     evidence: EvidenceSettings
+    health: HealthSettings
     uplink: UplinkSettings
     page: PageSettings
     hash: str
@@ -95,6 +97,7 @@ class Site:
             version=self.uplink.version,
             max_rebuilds=self.max_rebuilds,
             backdrops=self.backdrops,
+            health=self.health,
         )
 
 
@@ -167,6 +170,7 @@ class _Build:
             rulebooks=tuple(map(self._rulebook, shape.camera)),
             backdrops=tuple(map(self._backdrop, shape.camera)),
             evidence=EvidenceSettings(**dict(shape.evidence)),
+            health=HealthSettings(shape.health.throttle, self._path(shape.health.root)),
             uplink=self._uplink(),
             page=self._page(),
             hash=self._hash,
@@ -241,7 +245,7 @@ class _Build:
             camera=camera.id,
             masks=tuple(polygon(mask.polygon) for mask in camera.mask),
             timezone=self._shape.box.timezone,
-            health=HealthSettings(states=states if armed else frozenset(), **keys),
+            health=CameraHealthSettings(states=states if armed else frozenset(), **keys),
         )
 
     def _uplink(self) -> UplinkSettings:

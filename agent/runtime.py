@@ -50,6 +50,31 @@ class CameraStatus:
 
 
 @dataclass(frozen=True)
+class BoxStatus:
+    """How the box itself does; whatever no sensor tells is None or empty.
+
+    Attributes:
+        pace: share of their configured rate at which cameras are looked at; 1 unless the box must be spared.
+        cause: why it is below 1: ``heat``, ``voltage`` or ``current``; empty otherwise.
+        hottest: the part nearest to its limit.
+        temp_c: that part's temperature.
+        gpu_load: 0..1.
+        power_mw: what the board draws.
+        power_mode: number of the power mode.
+        memory_mb: free for programs.
+    """
+
+    pace: float = 1.0
+    cause: str = ""
+    hottest: str = ""
+    temp_c: float | None = None
+    gpu_load: float | None = None
+    power_mw: int | None = None
+    power_mode: str = ""
+    memory_mb: int | None = None
+
+
+@dataclass(frozen=True)
 class WatchStatus:
     """``watch.json``: rewritten every second.
 
@@ -63,6 +88,7 @@ class WatchStatus:
         trouble: why events cannot be recorded at the moment; empty when all is well.
         slow: ids of running cameras that are judged less than once a second, so that incidents may not end.
         boot: id of this boot as watch sees it; in a container a sandbox may see another one than a command does.
+        box: how the box itself does.
     """
 
     mono_us: int
@@ -74,6 +100,7 @@ class WatchStatus:
     trouble: str = ""
     slow: tuple[str, ...] = ()
     boot: str = ""
+    box: BoxStatus = BoxStatus()
 
 
 @dataclass(frozen=True)
@@ -128,7 +155,8 @@ def read_watch(runtime_dir: Path) -> WatchStatus | None:
     if fields is None:
         return None
     cameras = tuple(_camera(camera) for camera in fields.pop("cameras"))
-    return WatchStatus(cameras=cameras, slow=tuple(fields.pop("slow", ())), **fields)
+    box = BoxStatus(**fields.pop("box", {}))
+    return WatchStatus(cameras=cameras, slow=tuple(fields.pop("slow", ())), box=box, **fields)
 
 
 def _camera(fields: dict[str, Any]) -> CameraStatus:

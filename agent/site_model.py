@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from agent import site_values as values
-from agent.backdrop.settings import HealthSettings
+from agent.backdrop.settings import CameraHealthSettings
 from agent.core.ailment import AILMENTS
 from agent.detect.settings import DetectSettings
 from agent.evidence.settings import EvidenceSettings
+from agent.health.settings import HealthSettings
 from agent.page.settings import PageSettings
 from agent.rules.settings import DEFAULTS
 from agent.store.settings import StoreSettings
@@ -217,6 +218,18 @@ class Page(Table):
     )
 
 
+class Health(Table):
+    """How the box looks after itself."""
+
+    throttle: bool = _key(
+        "Look at cameras less often while the box is too hot or its supply gives way; never less than once a second.",
+        HealthSettings.throttle,
+    )
+    root: str = _key(
+        "Directory under which sys, proc and var lie: sensors are read there. Another one than / is for tests.", "/"
+    )
+
+
 class Zone(Table):
     """A named area of the camera's picture."""
 
@@ -238,7 +251,7 @@ class Mask(Table):
 
 
 _STOPPED = DEFAULTS["stopped_vehicle"]
-_HEALTH = HealthSettings()
+_HEALTH = CameraHealthSettings()
 
 
 class Rule(Table):
@@ -318,7 +331,7 @@ def _seconds(meaning: str, default: float) -> Any:
     return _key(meaning, default, unit="s", ge=1, le=3600)
 
 
-class Health(Table):
+class CameraHealth(Table):
     """When a camera's picture counts as impaired; a lost signal is told in any case."""
 
     armed: bool = _key("false: nothing below is looked for on this camera.", True)
@@ -406,7 +419,7 @@ class Camera(Table):
     zone: list[Zone] = _key("Areas that rules look at.", [])
     mask: list[Mask] = _key("Areas that nobody may see.", [])
     rule: list[Rule] = _key("What to watch for.", [])
-    health: Health = _key("When its picture counts as impaired.", Health())
+    health: CameraHealth = _key("When its picture counts as impaired.", CameraHealth())
 
 
 class Video(Table):
@@ -431,5 +444,6 @@ class SiteFile(Table):
     detector: Detector = _key("Which model looks at the pictures.", Detector())
     tracker: Tracker = _key("How detections are tied into tracks.", Tracker())
     evidence: Evidence = _key("How the pictures of an incident are made.", Evidence())
+    health: Health = _key("How the box looks after itself.", Health())
     store: Store = _key("How much room logs and pictures may take.", Store())
     camera: list[Camera] = _key("The cameras, in the order of the page.", min_length=1)

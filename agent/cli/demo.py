@@ -10,13 +10,13 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.cli.arguments import Parser
+from agent.cli.arguments import Parser, seconds
 from agent.cli.demo_glimpse import Glimpse
 from agent.cli.demo_site import STOP_LIMIT_S, DemoSite, clear, only_one
 from agent.cli.demo_troupe import Troupe
 from agent.cli.demo_verdict import Inbox, Played, judge
 from agent.clock import monotonic_us
-from agent.errors import AgentError
+from agent.errors import AgentError, ConfigError
 from agent.runtime import read_watch
 from agent.stage.judge import Verdict
 from agent.stage.script import load_scene
@@ -37,7 +37,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         " Stops on Ctrl-C, or after --seconds with a verdict.",
         example="commune-agent demo --seconds 90",
     )
-    parser.add_argument("--seconds", type=float, help="stop after this long and judge what arrived at HQ")
+    parser.add_argument("--seconds", type=seconds, help="stop after this long and judge what arrived at HQ")
     parser.add_argument("--dir", type=Path, default=Path(".demo"), help="working folder, emptied first (%(default)s)")
     parser.add_argument("--model", type=Path, help="another model file of the demo card (negative control)")
     parser.add_argument("--road", default="demo_road", help="scene of the road camera (%(default)s)")
@@ -51,16 +51,19 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         0 when the verdict is good, or when Ctrl-C ended a demo that was to run until then; 1 otherwise.
     """
-    seconds = arguments.seconds or (None if sys.stdin.isatty() and sys.stdout.isatty() else _WITHOUT_TERMINAL_S)
+    watched = sys.stdin.isatty() and sys.stdout.isatty()
+    length_s = arguments.seconds or (None if watched else _WITHOUT_TERMINAL_S)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
     folder: Path = arguments.dir.resolve()
+    if arguments.model is not None and not arguments.model.is_file():
+        raise ConfigError("--model", f"{arguments.model} is no file; name an .onnx file that fits the demo card")
     scenes = {"road": load_scene(arguments.road), "yard": load_scene(arguments.yard)}
     site = DemoSite(folder, {"road": arguments.road, "yard": arguments.yard}, scenes, arguments.model)
     with only_one(folder):
         clear(folder)
-        return Show(site, Inbox(), stop, seconds).run()
+        return Show(site, Inbox(), stop, length_s).run()
 
 
 @dataclass

@@ -23,7 +23,7 @@ class StreamRequest:
         password: or empty; never logged.
         pace: ``source`` or ``fast`` (see CameraSettings).
         loop: start again at the end of a file.
-        open_timeout_s: longest time ``Opener`` may take.
+        open_timeout_s: longest time ``Opener`` may take, apart from waiting for its turn.
         read_timeout_s: longest time ``Grabber.read`` may take.
         fps: pictures a second that are wanted; a backend may leave out others before they cost anything. None: all.
         fit: (width, height) in px that pictures may be scaled down into, their shape kept, where that costs nothing;

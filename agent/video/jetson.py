@@ -18,7 +18,7 @@ from agent.video.address import launchable, shown, with_credentials
 from agent.video.jetson_stream import JetsonStream, first_line
 from agent.video.probe import describe
 from agent.video.sdp import read_video
-from agent.video.turns import Turns
+from agent.video.turns import GAP_S, Turns
 
 _CODECS = ("h264", "h265", "mjpeg")
 _NUM_BUFFERS = 8  # a picture is overwritten after as many further ones; ours is copied out long before
@@ -62,11 +62,11 @@ class JetsonOpener:
         self,
         load: Callable[[], Any] = load_jetson_utils,
         clock: Clock | None = None,
-        gap_s: float | None = None,
+        gap_s: float = GAP_S,
     ) -> None:
         self._load = load
         self._clock = clock or SystemClock()
-        self._turns = Turns(self._clock) if gap_s is None else Turns(self._clock, gap_s)
+        self._turns = Turns(self._clock, gap_s)
         self._sizes: dict[str, tuple[int, int]] = {}
         self._broken = ""
 
@@ -107,7 +107,8 @@ class JetsonOpener:
         options: dict[str, Any] = {"numBuffers": _NUM_BUFFERS, "zeroCopy": True}
         url = request.url
         if url.startswith("rtsp://"):
-            return with_credentials(url, request.user, request.password), options | self._rtsp(request)
+            options |= self._rtsp(request)
+            return with_credentials(shown(url), request.user, request.password), options
         device = re.fullmatch(r"(?:v4l2://)?/dev/video(\d+)|(\d+)", url)
         if device:
             return f"v4l2:///dev/video{device[1] or device[2]}", options
@@ -150,7 +151,7 @@ class JetsonOpener:
         return self._construct(library, request, uri, options | scaling)
 
     def _construct(self, library: Any, request: StreamRequest, uri: str, options: dict[str, Any]) -> Any:
-        with self._turns.turn(request.camera, request.open_timeout_s):
+        with self._turns.turn(request.camera):
             try:
                 return library.videoSource(uri, options=options)
             except Exception as error:  # noqa: BLE001 - the library raises nothing more exact

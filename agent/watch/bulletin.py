@@ -13,7 +13,7 @@ from agent.core.frame import Frame
 from agent.evidence.encode import FAULTS, preview
 from agent.evidence.redact import pixelate
 from agent.evidence.settings import EvidenceSettings
-from agent.runtime import CameraStatus, WatchStatus
+from agent.runtime import BoxStatus, CameraStatus, WatchStatus
 from agent.watch.gauge import Gauge
 from agent.watch.pace import Pace
 from agent.watch.settings import WatchSettings
@@ -49,7 +49,11 @@ class Bulletin:
             log.warning("cannot make the preview of camera %s: %s", frame.camera, error)
 
     def status(
-        self, cameras: Sequence[CameraStatus], trouble: str, ailments: Mapping[str, tuple[str, ...]] = _NOTHING
+        self,
+        cameras: Sequence[CameraStatus],
+        trouble: str,
+        ailments: Mapping[str, tuple[str, ...]] = _NOTHING,
+        box: BoxStatus | None = None,
     ) -> None:
         """Renew the status file; ``ailments`` is what is wrong with each camera's picture."""
         now = self._clock.now()
@@ -72,6 +76,7 @@ class Bulletin:
             trouble=trouble,
             slow=() if trouble else self._pace.slow(now, judged),  # while nothing can be recorded, nothing is judged
             boot=now.boot_id,
+            box=box or BoxStatus(),
         )
         try:
             runtime.write_status(self._dir, "watch", status)

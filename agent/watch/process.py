@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 
 from agent import journal
 from agent.clock import Clock, Moment, uuid7
 from agent.core.event import Event, Json
+from agent.core.source import Opener
 from agent.detect.detector import Detector, open_detector
 from agent.errors import StoreDamaged, StoreVersion, WornOut
 from agent.stage.source import open_rendered
@@ -28,11 +31,13 @@ from agent.watch.reaches import leftovers, rivers
 from agent.watch.recorder import Recorder
 from agent.watch.settings import WatchSettings
 from agent.watch.views import ViewShelf
+from agent.watch.warden import Warden
 
 log = logging.getLogger(__name__)
 
-BACKENDS = {**video.BACKENDS, "rendered": open_rendered}
+BACKENDS: Mapping[str, Opener] = {**video.BACKENDS, "rendered": open_rendered}
 
+_TURN_S = 0.0005  # Python's own 5 ms would let the judge keep the network waiting after every call
 _STATUS_S = 1.0
 _MINUTE_S = 60.0
 _RETAIN_S = 600.0
@@ -47,6 +52,7 @@ def run(settings: WatchSettings, clock: Clock, stop: threading.Event) -> int:
     Raises:
         AgentError: something a person must mend before the program can start.
     """
+    sys.setswitchinterval(_TURN_S)
     store = WatchStore(settings.store, signer_of(settings.store, "watch"), clock)
     try:
         detector = open_detector(settings.detect)
@@ -69,7 +75,13 @@ class Watch:
     """The running program: one loop over the newest looks at all cameras."""
 
     def __init__(
-        self, settings: WatchSettings, clock: Clock, stop: threading.Event, store: WatchStore, detector: Detector
+        self,
+        settings: WatchSettings,
+        clock: Clock,
+        stop: threading.Event,
+        store: WatchStore,
+        detector: Detector,
+        backends: Mapping[str, Opener] = BACKENDS,
     ) -> None:
         now = clock.now()
         self._settings = settings
@@ -78,7 +90,7 @@ class Watch:
         self._store = store
         self._detector = detector
         self._gauge = Gauge()
-        self._cameras = CameraSet([sized(camera, detector) for camera in settings.cameras], BACKENDS, clock)
+        self._cameras = CameraSet([sized(camera, detector) for camera in settings.cameras], backends, clock)
         self._gates = {camera.id: Gate(wanted=settings.detect.motion_gate) for camera in settings.cameras}
         self._lookout = Lookout(self._cameras, detector, self._gates, stop)
         self._views = ViewShelf(settings.store.views_dir)
@@ -87,6 +99,7 @@ class Watch:
         self._bulletin = Bulletin(settings, clock, self._gauge, detector.describe())
         self._recorder = Recorder(store, stop, self._tell)
         self._asks = Asks(settings.store.ask_dir("watch"), self._recorder, self._rivers, self._views)
+        self._warden = Warden(settings.health, self._cameras.slow_down)
         self._next_us = {"status": 0, "minute": now.mono_us + round(_MINUTE_S * 1e6), "retain": 0}
 
     def start(self) -> None:
@@ -144,6 +157,8 @@ class Watch:
         for event in self._presence.changes(now, self._cameras.statuses()):
             log.warning("%s: %s", event.kind, event.detail["camera"])
             self._recorder.alert(event)
+        for event in self._warden.check(now):
+            self._recorder.note(event)
         if self._due("status", now, _STATUS_S):
             self._tell()
             self._asks.answer(self._clock)
@@ -160,7 +175,7 @@ class Watch:
 
     def _tell(self) -> None:
         ailments = {camera: river.states for camera, river in self._rivers.items()}
-        self._bulletin.status(self._cameras.statuses(), self._recorder.trouble, ailments)
+        self._bulletin.status(self._cameras.statuses(), self._recorder.trouble, ailments, self._warden.status)
 
     def _counts(self, now: Moment) -> dict[str, Json]:
         judged: dict[str, Json] = dict(self._gauge.take_totals())
@@ -171,6 +186,7 @@ class Watch:
             "dropped": dropped,
             "gated": gated,
             "detect_ms": self._gauge.inference_ms(now.mono_us),
+            **self._warden.counts,
         }
 
     def _fact(self, kind: str, detail: dict[str, Json]) -> Event:

@@ -88,6 +88,7 @@ class River:
         zones = {zone.id: zone.polygon for zone in rulebook.zones}
         self._album = Album(evidence, zones, rulebook.timezone)
         self._found = Detections.none()
+        self._areas: tuple[Box, ...] = ()
         self._at_us = now.mono_us
 
     def flow(self, frame: Frame, detections: Detections) -> Catch:
@@ -121,7 +122,7 @@ class River:
             self._album.forget()
             shots = tuple(self._album.withhold(event) for event in judgement.events)
         else:
-            persons = self._persons.areas
+            persons = self._areas = self._persons.areas
             shots = tuple(self._album.shoot(frame, event, persons) for event in judgement.events)
             self._album.keep(frame, judgement.taken, self._rulebook.slots, persons)
         return _catch(told, shots, judgement.taken, judgement.freed, seen.references)
@@ -129,7 +130,7 @@ class River:
     @property
     def private_areas(self) -> tuple[Box, ...]:
         """What must be pixelated in a preview of the frame that last came by."""
-        return (_WHOLE_PICTURE,) if self._looks_past_masks else self._persons.areas
+        return (_WHOLE_PICTURE,) if self._looks_past_masks else self._areas
 
     @property
     def states(self) -> tuple[str, ...]:

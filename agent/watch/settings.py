@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.backdrop.settings import BackdropSettings
 from agent.detect.settings import DetectSettings
 from agent.evidence.settings import EvidenceSettings
+from agent.health.settings import HealthSettings
 from agent.rules.settings import RulebookSettings
 from agent.store.settings import StoreSettings
 from agent.track.settings import TrackSettings
@@ -26,7 +27,7 @@ class WatchSettings:
         version: of the agent, recorded at every start.
         max_rebuilds: after so many camera streams set up anew by the backend ``jetson`` the program starts afresh.
         backdrops: one a camera, same order; a camera without one has its defaults and no masks.
-        detect, track, evidence, store: as the rooms say.
+        detect, track, evidence, store, health: as the rooms say.
     """
 
     cameras: tuple[CameraSettings, ...]
@@ -40,3 +41,4 @@ class WatchSettings:
     version: str = ""
     max_rebuilds: int = 100
     backdrops: tuple[BackdropSettings, ...] = ()
+    health: HealthSettings = field(default_factory=HealthSettings)

@@ -40,10 +40,10 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RtspServer]:
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RtspServer]:
     clip = tmp_path / "camera.mp4"
-    make_clip(clip, seconds=2, fps=10)
-    with RtspServer(clip, once=True) as running:
+    make_clip(clip, seconds=4, fps=10)
+    with RtspServer(clip, once=getattr(request, "param", False)) as running:
         yield running
 
 
@@ -53,7 +53,7 @@ def site(tmp_path: Path, server: RtspServer) -> Path:
     return write_site(tmp_path / "box", 1, camera=CAMERA.replace('url = "clip.mp4"', lines))
 
 
-def test_still_and_check_see_it_masked(fake: None, site: Path) -> None:
+def test_still_shows_it_masked(fake: None, site: Path) -> None:
     picture = site.parent / "still.png"
     run = command("still", "gate", "-o", picture, "--config", site)
     assert (run.returncode, run.stderr) == (0, "")
@@ -62,6 +62,10 @@ def test_still_and_check_see_it_masked(fake: None, site: Path) -> None:
     assert pixels is not None
     assert pixels[115:155, 235:280].max() == 0
     assert pixels[170, 160].max() > 50
+
+
+@pytest.mark.long
+def test_check_opens_it(fake: None, site: Path) -> None:
     told = json.loads(command("check", site, "--json").stdout)
     (camera,) = (check for check in told["checks"] if check["what"] == "camera gate")
     assert camera["state"] == "ok"
@@ -75,6 +79,7 @@ def test_where_jetson_utils_is_not_that_is_told_and_nothing_else_tried(site: Pat
     assert "backend 'jetson' cannot be used here: jetson_utils_python is not installed here; build" in line
 
 
+@pytest.mark.parametrize("server", [True], indirect=True)
 def test_watch_asks_for_a_fresh_process_when_its_streams_were_rebuilt_often(fake: None, site: Path) -> None:
     """The server closes the connection at the clip's end, so the stream is dead and must be set up anew."""
     assert command("migrate", site).returncode == 0

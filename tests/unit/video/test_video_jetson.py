@@ -316,7 +316,7 @@ def test_streams_are_built_one_at_a_time_and_the_first_alone(bench, opener) -> N
 
 def test_rebuilds_keep_their_distance_over_all_cameras_and_first_builds_need_not() -> None:
     clock = SimulatedClock()
-    turns, at_s = Turns(clock), []
+    turns, at_s = Turns(clock, GAP_S), []
 
     def build(camera: str) -> None:
         with turns.turn(camera, 1):
@@ -329,9 +329,25 @@ def test_rebuilds_keep_their_distance_over_all_cameras_and_first_builds_need_not
 
 
 def test_a_build_that_does_not_get_done_holds_up_another_for_a_bounded_time() -> None:
-    turns = Turns(SystemClock())
-    with turns.turn("a", 1), pytest.raises(SourceLost, match="another camera's stream"), turns.turn("b", 0.05):
+    turns = Turns(SystemClock(), 0)
+    with turns.turn("b", 1):
         pass
+    told: list[str] = []
+
+    def build(camera: str) -> None:
+        try:
+            with turns.turn(camera, 0.05):
+                pass
+        except SourceLost as lost:
+            told.append(lost.problem)
+
+    with turns.turn("a", 1):
+        threads = [threading.Thread(target=build, args=(camera,), daemon=True) for camera in ("b", "c")]
+        for thread in threads:  # b was built before, c never
+            thread.start()
+        for thread in threads:
+            thread.join(5)
+    assert told == ["waited 0 s for another camera's stream to be set up"] * 2
 
 
 def test_everything_but_the_discoverer_is_given_back_however_often_a_stream_is_rebuilt(bench, opener, camera) -> None:

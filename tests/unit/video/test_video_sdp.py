@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
+import re
 from fractions import Fraction
-from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,33 +16,15 @@ from agent.video.sdp import VideoInfo, read_video
 HEAD = "v=0\r\nm=audio 0 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
 
 
-def encode(path: Path, codec: str, size: tuple[int, int], **options: str) -> bytes:
-    """Make a clip; give its codec's extradata, Annex B or avcC/hvcC."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=10, options=options)
-        stream.width, stream.height = size
-        stream.pix_fmt = options.pop("pix_fmt", "yuv420p")
-        stream.time_base = Fraction(1, 10)
-        frame = av.VideoFrame.from_ndarray(np.zeros((size[1], size[0], 3), np.uint8), format="bgr24")
-        frame.pts = 0
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    with av.open(str(path)) as container:
-        return bytes(container.streams.video[0].codec_context.extradata)
-
-
-def nal_units(extradata: bytes, kind: str) -> list[bytes]:
-    """Take the parameter sets out of avcC or hvcC (ISO/IEC 14496-15)."""
-    units, at = [], 6 if kind == "h264" else 23
-    groups = [extradata[5] & 0x1F] if kind == "h264" else [None] * extradata[22]
-    for count in groups:
-        if count is None:
-            count, at = int.from_bytes(extradata[at + 1 : at + 3], "big"), at + 3
-        for _ in range(count):
-            length = int.from_bytes(extradata[at : at + 2], "big")
-            units.append(extradata[at + 2 : at + 2 + length])
-            at += 2 + length
-    return units
+def parameter_sets(codec: str, size: tuple[int, int], **options: str) -> list[bytes]:
+    """The sets an encoder would send before its first picture (NAL units of Annex B)."""
+    encoder = av.CodecContext.create(codec, "w")
+    encoder.width, encoder.height = size
+    encoder.pix_fmt, encoder.time_base = "yuv420p", Fraction(1, 10)
+    encoder.flags |= 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER
+    encoder.options = options
+    encoder.open()
+    return [unit for unit in re.split(b"\x00\x00\x00?\x01", bytes(encoder.extradata)) if unit]
 
 
 SIZES = [(1920, 1080), (1280, 720), (704, 576), (640, 360), (322, 182)]
@@ -51,18 +32,17 @@ SIZES = [(1920, 1080), (1280, 720), (704, 576), (640, 360), (322, 182)]
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("profile", ["baseline", "high"])
-def test_size_of_h264_as_the_encoder_wrote_it(tmp_path: Path, size: tuple[int, int], profile: str) -> None:
-    sets = nal_units(encode(tmp_path / "x.mp4", "libx264", size, profile=profile, preset="ultrafast"), "h264")
+def test_size_of_h264_as_the_encoder_wrote_it(size: tuple[int, int], profile: str) -> None:
+    sets = parameter_sets("libx264", size, profile=profile, preset="ultrafast")
     told = ",".join(base64.b64encode(unit).decode() for unit in sets)
     sdp = f"{HEAD}m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 sprop-parameter-sets={told}; x=1\r\n"
     assert read_video(sdp) == VideoInfo("h264", size)
 
 
 @pytest.mark.skipif("libx265" not in av.codecs_available, reason="this PyAV encodes no H.265")
-@pytest.mark.parametrize("size", [(1920, 1080), (640, 360)])
-def test_size_of_h265_as_the_encoder_wrote_it(tmp_path: Path, size: tuple[int, int]) -> None:
-    options = {"preset": "ultrafast", "x265-params": "log-level=none"}
-    units = nal_units(encode(tmp_path / "x.mp4", "libx265", size, **options), "h265")
+@pytest.mark.parametrize("size", SIZES)
+def test_size_of_h265_as_the_encoder_wrote_it(size: tuple[int, int]) -> None:
+    units = parameter_sets("libx265", size, **{"preset": "ultrafast", "x265-params": "log-level=none"})
     sps = next(base64.b64encode(unit).decode() for unit in units if unit[0] >> 1 & 0x3F == 33)
     sdp = f"{HEAD}m=video 0 RTP/AVP 98\na=rtpmap:98 H265/90000\na=fmtp:98 sprop-vps=AAAA;sprop-sps={sps};sprop-pps=AA\n"
     assert read_video(sdp) == VideoInfo("h265", size)

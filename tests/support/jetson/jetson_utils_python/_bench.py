@@ -23,7 +23,6 @@ class Bench:
         at_once: the most constructors that ever ran at the same time.
         init_s: how long gst_init takes, in which a second source may not be made.
         discover_s: longest time the discoverer takes.
-        on_break: what a stream does that breaks off: ``dead`` (GStreamer's error is only logged) or ``eos``.
     """
 
     def __init__(self) -> None:
@@ -40,7 +39,6 @@ class Bench:
         self.initialised = False
         self.initialising = False
         self.discover_s = 5.0
-        self.on_break = "dead"
         self.lock = threading.Lock()
         self._step_s = 0.0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._bench import world
+
+_SILENT_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,12 @@ class Stream:
 
     def _open(self, timeout_s: float) -> Any:
         (getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel)(0)
-        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(timeout_s * 1000), cv2.CAP_PROP_READ_TIMEOUT_MSEC, 500]
+        limits = [
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+            round(timeout_s * 1000),
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+            round(_SILENT_S * 1000),
+        ]
         capture = cv2.VideoCapture(self._address, cv2.CAP_FFMPEG, [*limits, cv2.CAP_PROP_N_THREADS, 1])
         return capture if capture.isOpened() else None
 
@@ -127,19 +135,21 @@ class Stream:
         capture = self._open(world.discover_s)
         if capture is None:
             return  # GStreamer's error is only logged
-        last_ms = -1e9
+        last_ms, closed = -1e9, False
         with contextlib.closing(_Released(capture)):
             while not self._stopping.is_set():
+                began = time.monotonic()
                 came, bgr = capture.read()
                 if not came:
+                    closed = time.monotonic() - began < 0.9 * _SILENT_S
                     break
                 now_ms = capture.get(cv2.CAP_PROP_POS_MSEC)
                 if self._max_fps and now_ms - last_ms < 1000 / self._max_fps - 1:
                     continue  # videorate drop-only
                 last_ms = now_ms
                 sink.picture(bgr, round(now_ms * 1e6))
-        if not self._stopping.is_set() and world.on_break == "eos":
-            sink.ended()
+        if not self._stopping.is_set() and closed:  # seen with GStreamer 1.22: a connection that is closed ends the
+            sink.ended()  # stream, one that is silent never does
 
 
 class _Released:
