@@ -19,6 +19,7 @@ from agent.core.incident import Severity
 from agent.core.polygon import polygon
 from agent.detect.settings import DetectSettings
 from agent.evidence.settings import EvidenceSettings
+from agent.health.settings import HealthSettings
 from agent.page.settings import PageSettings, ShownCamera
 from agent.rules.settings import DEFAULTS, RulebookSettings, RuleSettings, ZoneSettings
 from agent.site_faults import ConfigErrors, from_pydantic, tell
@@ -50,11 +51,12 @@ class Site:
         timezone: IANA name.
         state_dir: what must survive.
         runtime_dir: what must only be fresh.
-        store, detect, track, evidence, uplink, page: as the rooms say; a password that was not asked for is empty.
+        store, detect, track, evidence, health, uplink, page: as the rooms say; a password not asked for is empty.
         cameras: in the order of the file.
         rulebooks: one a camera, same order.
         hash: 16 hex digits of the effective configuration, defaults included; comments and order do not count.
         warnings: what deserves a look, one line each; logged at every start.
+        max_rebuilds: as WatchSettings says.
     """
 
     path: Path
@@ -70,10 +72,12 @@ class Site:
     track: TrackSettings
     rulebooks: tuple[RulebookSettings, ...]
     evidence: EvidenceSettings
+    health: HealthSettings
     uplink: UplinkSettings
     page: PageSettings
     hash: str
     warnings: tuple[str, ...]
+    max_rebuilds: int = WatchSettings.max_rebuilds
 
     @property
     def watch(self) -> WatchSettings:
@@ -88,6 +92,8 @@ class Site:
             runtime_dir=self.runtime_dir,
             config_hash=self.hash,
             version=self.uplink.version,
+            max_rebuilds=self.max_rebuilds,
+            health=self.health,
         )
 
 
@@ -159,10 +165,12 @@ class _Build:
             track=TrackSettings(**dict(shape.tracker)),
             rulebooks=tuple(map(self._rulebook, shape.camera)),
             evidence=EvidenceSettings(**dict(shape.evidence)),
+            health=HealthSettings(shape.health.throttle, self._path(shape.health.root)),
             uplink=self._uplink(),
             page=self._page(),
             hash=self._hash,
             warnings=warnings,
+            max_rebuilds=shape.video.max_rebuilds,
         )
 
     def _path(self, name: str) -> Path:
@@ -192,6 +200,7 @@ class _Build:
             models_dir=self._path(keys.models_dir) if keys.models_dir else state_dir / "models",
             threads=keys.threads,
             min_score=keys.min_score,
+            motion_gate=keys.motion_gate,
         )
 
     def _camera(self, keys: site_model.Camera) -> CameraSettings:
@@ -207,6 +216,7 @@ class _Build:
             loop=keys.loop,
             open_timeout_s=keys.open_timeout_s,
             read_timeout_s=keys.read_timeout_s,
+            scale=keys.scale,
             masks=tuple(polygon(mask.polygon) for mask in keys.mask),
         )
 

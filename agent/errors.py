@@ -81,3 +81,9 @@ class LinkError(AgentError):
     """The broker refused or dropped the connection for a reason that a person must mend."""
 
     exit_code = 7
+
+
+class WornOut(AgentError):
+    """A driver in this process is used up, and only a fresh process mends that; whoever runs it starts it again."""
+
+    exit_code = 8

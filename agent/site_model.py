@@ -12,12 +12,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from agent import site_values as values
 from agent.detect.settings import DetectSettings
 from agent.evidence.settings import EvidenceSettings
+from agent.health.settings import HealthSettings
 from agent.page.settings import PageSettings
 from agent.rules.settings import DEFAULTS
 from agent.store.settings import StoreSettings
 from agent.track.settings import TrackSettings
 from agent.uplink.settings import UplinkSettings
 from agent.video.settings import CameraSettings
+from agent.watch.settings import WatchSettings
 
 _ID_SCHEMA = WithJsonSchema({"type": "string", "pattern": values.ID_PATTERN})
 Id = Annotated[str, AfterValidator(values.check_id), _ID_SCHEMA]
@@ -97,6 +99,10 @@ class Detector(Table):
     min_score: Share = _key(
         "Detections below are dropped; it may not exceed evidence.person_score, or doubtful persons would stay clear.",
         DetectSettings.min_score,
+    )
+    motion_gate: bool = _key(
+        "Leave out pictures in which nothing has changed, but look once a second; false looks at every picture.",
+        DetectSettings.motion_gate,
     )
 
 
@@ -207,6 +213,18 @@ class Page(Table):
     )
     session_s: float = _key(
         "A login ends after this long in any case; a duty shift.", PageSettings.session_s, unit="s", ge=60, le=86400
+    )
+
+
+class Health(Table):
+    """How the box looks after itself."""
+
+    throttle: bool = _key(
+        "Look at cameras less often while the box is too hot or its supply gives way; never less than once a second.",
+        HealthSettings.throttle,
+    )
+    root: str = _key(
+        "Directory under which sys, proc and var lie: sensors are read there. Another one than / is for tests.", "/"
     )
 
 
@@ -335,9 +353,26 @@ class Camera(Table):
         ge=1,
         le=120,
     )
+    scale: Literal["detector", "full"] = _key(
+        "For jetson: detector scales pictures in hardware to what the model looks at, full keeps their size (sharper"
+        " pictures of incidents, more memory traffic).",
+        CameraSettings.scale,
+    )
     zone: list[Zone] = _key("Areas that rules look at.", [])
     mask: list[Mask] = _key("Areas that nobody may see.", [])
     rule: list[Rule] = _key("What to watch for.", [])
+
+
+class Video(Table):
+    """How camera streams are held."""
+
+    max_rebuilds: int = _key(
+        "For jetson: after so many streams set up anew watch starts afresh (seconds, nothing is lost): each leaks about"
+        " a megabyte in NVIDIA's library, and a fault in it up to fifty.",
+        WatchSettings.max_rebuilds,
+        ge=10,
+        le=10_000,
+    )
 
 
 class SiteFile(Table):
@@ -346,8 +381,10 @@ class SiteFile(Table):
     box: Box = _key("The box itself.")
     uplink: Uplink = _key("The link to HQ.")
     page: Page = _key("The status page.", Page())
+    video: Video = _key("How camera streams are held.", Video())
     detector: Detector = _key("Which model looks at the pictures.", Detector())
     tracker: Tracker = _key("How detections are tied into tracks.", Tracker())
     evidence: Evidence = _key("How the pictures of an incident are made.", Evidence())
+    health: Health = _key("How the box looks after itself.", Health())
     store: Store = _key("How much room logs and pictures may take.", Store())
     camera: list[Camera] = _key("The cameras, in the order of the page.", min_length=1)

@@ -16,6 +16,7 @@ class Words:
         labels: by class label.
         severities: by severity.
         kinds: patterns for events of a camera, a box or a test, by event kind.
+        paces: patterns for a box that looks less often, or more often again, by cause.
         open: pattern of a new incident.
         reopen: pattern of one that goes on after a short absence.
         update: pattern of a revised one.
@@ -36,6 +37,7 @@ class Words:
     labels: Mapping[str, str]
     severities: Mapping[str, str]
     kinds: Mapping[str, str]
+    paces: Mapping[str, str]
     open: str
     reopen: str
     update: str
@@ -72,6 +74,12 @@ VI = Words(
         "camera.back": "Camera {camera} có tín hiệu trở lại",
         "test.alert": "Cảnh báo thử, không có sự việc",
     },
+    paces={
+        "heat": "hộp nóng, chỉ xem xét camera ở {share}% nhịp bình thường",
+        "voltage": "điện áp nguồn của hộp quá thấp, chỉ xem xét camera ở {share}% nhịp bình thường",
+        "current": "hộp dùng quá dòng của nguồn, chỉ xem xét camera ở {share}% nhịp bình thường",
+        "recovered": "hộp đỡ nóng hoặc nguồn đã ổn, xem xét camera ở {share}% nhịp bình thường",
+    },
     open="{what}: {label} đã {dwell} tại {zone}, camera {camera}, từ {begin} [{severity}]",
     reopen="Tiếp diễn {what}: {label} tại {zone}, camera {camera}, từ {begin} [{severity}]",
     update="Cập nhật {what}: {label} đã {dwell} tại {zone}, camera {camera} [{severity}]",
@@ -106,6 +114,12 @@ EN = Words(
         "camera.lost": "Camera {camera} gives no picture",
         "camera.back": "Camera {camera} gives pictures again",
         "test.alert": "Test alert, no incident",
+    },
+    paces={
+        "heat": "the box is hot and examines cameras at {share}% of their normal rate only",
+        "voltage": "the box's supply voltage is too low, cameras are examined at {share}% of their normal rate only",
+        "current": "the box draws more than its supply gives, cameras are examined at {share}% of their normal rate",
+        "recovered": "heat or supply is better, cameras are examined at {share}% of their normal rate",
     },
     open="{what}: {label} for {dwell} in {zone}, camera {camera}, since {begin} [{severity}]",
     reopen="Continued {what}: {label} in {zone}, camera {camera}, since {begin} [{severity}]",

@@ -22,6 +22,7 @@ from agent.site_values import choice
 from agent.video.settings import CameraSettings
 
 _SLACK_S = 5.0
+_TURN_S = 5.0  # hardware streams are set up one after the other (video/turns.py), each within this
 _DARK = 10.0
 """Mean brightness (0 to 255) below which a picture shows nothing."""
 
@@ -32,7 +33,7 @@ def check_detector(settings: DetectSettings, rulebooks: Sequence[RulebookSetting
     try:
         detector = open_detector(settings)
     except AgentError as error:
-        return [Check(place, FAIL, str(error), "commune-agent model list shows what there is")]
+        return [Check(place, FAIL, str(error), "commune-agent model list --config CONFIG shows what there is")]
     try:
         began_us = monotonic_us()
         detector.self_test(check_picture())
@@ -115,7 +116,8 @@ def check_cameras(cameras: Sequence[CameraSettings], told: Callable[[Check], Non
     for attempt in tries:
         threading.Thread(target=attempt.run, daemon=True).start()
     longest_s = max((camera.open_timeout_s + camera.read_timeout_s for camera in cameras), default=0.0)
-    end_us = monotonic_us() + round((longest_s + _SLACK_S) * 1e6)
+    queue_s = _TURN_S * sum(camera.backend == "jetson" for camera in cameras)
+    end_us = monotonic_us() + round((longest_s + queue_s + _SLACK_S) * 1e6)
     checks = []
     for attempt in tries:
         check = attempt.result(end_us)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(rows, ensure_ascii=False))
         return 0
     for row in rows:
-        here, run = "here   " if row["path"] else "missing", "" if row["verified"] else "; not run by us"
-        print(f"{row['card']:<18} {here} {row['title']}; licence: {row['licence']}{run}")
+        run = "" if row["verified"] else "; not run by us"
+        print(f"{row['card']:<18} {row['state']:<7} {row['title']}; licence: {row['licence']}{run}")
         if not row["path"]:
-            print(f"{'':<18} {row['problem']}")
+            print(f"{'':<18} {_with_place(row, arguments)}")
     return 0
 
 
@@ -49,6 +50,19 @@ def _row(card_id: str, folder: Path) -> dict[str, Any]:
     try:
         path = resolve_model(DetectSettings(card=card_id, models_dir=folder), card)
     except ModelError as error:
-        absent = not (folder / card.file).exists()
-        return row | {"path": None, "problem": how_to_get(card) if absent else str(error)}
-    return row | {"path": str(path), "problem": None}
+        if (folder / card.file).exists():
+            return row | {"state": "damaged", "path": None, "problem": str(error)}
+        return row | {"state": "missing", "path": None, "problem": how_to_get(card)}
+    return row | {"state": "here", "path": str(path), "problem": None}
+
+
+def _with_place(row: dict[str, Any], arguments: argparse.Namespace) -> str:
+    """Complete the commands that a problem names, so that they find the same folder as this one."""
+    place = ""
+    if arguments.config is not None:
+        place = f" --config {arguments.config}"
+    elif arguments.models_dir is not None:
+        place = f" --models-dir {arguments.models_dir}"
+    return re.sub(
+        r"commune-agent model (pull|add FILE --card) [a-z0-9-]+", lambda found: found[0] + place, row["problem"]
+    )

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 from agent import runtime
-from agent.cli.arguments import Parser, add_config, add_json
+from agent.cli.arguments import Parser, add_config, add_json, seconds
 from agent.clock import Clock, SystemClock
 from agent.config import Site, load
 from agent.site_secrets import Secrets
@@ -50,7 +50,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         example="commune-agent test-alert site.toml --timeout 60",
     )
     add_config(parser)
-    parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="longest wait for HQ (%(default)s)")
+    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="longest wait for HQ (%(default)s)")
     add_json(parser)
     parser.set_defaults(run=run)
 

@@ -25,6 +25,8 @@ from agent.errors import ModelError
 
 log = logging.getLogger(__name__)
 
+_WORTH = 4  # a larger batch gains nothing on the engines here, and the first frame of it waits for the last
+
 _READABLE = ("float32", "float16", "int32", "int64")
 
 
@@ -78,6 +80,11 @@ class Detector:
         self._check_input(engine.input)
         self._order = self._output_order(engine.outputs)
         self._check_shapes(engine.outputs[i].shape for i in self._order)
+
+    @property
+    def most(self) -> int:
+        """The most frames that one call of the network takes, as far as it is worth waiting for them."""
+        return min(self._most or _WORTH, _WORTH)
 
     def describe(self) -> str:
         """Name card and engine, e.g. ``yolox-nano on onnx``."""

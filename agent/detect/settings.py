@@ -17,6 +17,7 @@ class DetectSettings:
         models_dir: where added models live.
         threads: inference threads (ONNX Runtime).
         min_score: detections below are dropped; low enough that privacy covers doubtful persons too (0.15 or less).
+        motion_gate: leave out frames in which nothing has changed (docs/design/watch.md).
     """
 
     engine: str = "onnx"
@@ -25,3 +26,4 @@ class DetectSettings:
     models_dir: Path = Path("/var/lib/commune-agent/models")
     threads: int = 1
     min_score: float = 0.1
+    motion_gate: bool = True

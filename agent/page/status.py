@@ -30,6 +30,8 @@ def warnings(
     if watch is not None and watch.slow and not is_stale(watch, now):
         names = {camera.id: camera.name for camera in settings.cameras}
         found.append(Notice("slow", "bad", ", ".join(names.get(camera, camera) for camera in watch.slow)))
+    if watch is not None and watch.box.cause and not is_stale(watch, now):
+        found.append(Notice(f"pace_{watch.box.cause}", fact=f"{100 * watch.box.pace:.0f}"))
     if now.state is ClockState.UNSET:
         found.append(Notice("clock_unset"))
     found.extend(Notice(key, fact=key) for key in settings.warnings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -49,7 +48,9 @@ def centre_distance(first: Box, second: Box, size: Size) -> float:
 
 def median_box(boxes: Sequence[Box]) -> Box:
     """The box whose every edge is the median of that edge: a few wild ones change nothing."""
-    return Box(*(statistics.median(edge) for edge in zip(*boxes, strict=True)))
+    middle, odd = divmod(len(boxes), 2)
+    edges = [sorted(edge) for edge in zip(*boxes, strict=True)]
+    return Box(*(edge[middle] if odd else (edge[middle - 1] + edge[middle]) / 2 for edge in edges))
 
 
 def _diagonal_px(box: Box, size: Size) -> float:

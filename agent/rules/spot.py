@@ -88,7 +88,7 @@ class Spot:
             trail is not self.trail
             and scene.now_us - trail.last.mono_us <= _LATELY_US
             and self._overlaps(trail) >= SAME_PLACE_IOU
-            for trail in scene.trails
+            for trail in scene.touching(self.stay.box)
         )
 
     def missing_us(self, scene: Scene) -> int:
@@ -144,5 +144,5 @@ class Spot:
             trail is not self.trail
             and scene.now_us - trail.last.mono_us <= within_us
             and self.stay.box.covered_by(trail.last.box) >= _COVERED
-            for trail in scene.trails
+            for trail in scene.touching(self.stay.box)
         )

@@ -27,6 +27,9 @@ class Motion:
         score: its confidence.
         class_id: its class.
         mono_us: when.
+
+    Attributes:
+        class_id: what most of the last observations call it.
     """
 
     def __init__(self, number: int, box: NDArray[np.float64], score: float, class_id: int, mono_us: int) -> None:
@@ -39,6 +42,7 @@ class Motion:
         self._anchor = box  # the last box that was detected, not predicted
         self._scores: deque[float] = deque([score], maxlen=_SCORES)
         self._votes: deque[int] = deque([class_id], maxlen=_VOTES)
+        self.class_id = class_id
 
     def predict(self, elapsed_s: float) -> None:
         """Move the box on by ``elapsed_s`` at the velocity it was last seen with, slowing down while unseen."""
@@ -58,10 +62,24 @@ class Motion:
         self.hits += 1
         self._scores.append(score)
         self._votes.append(class_id)
+        self.class_id = self._voted()
+
+    def stay(self, mono_us: int) -> None:
+        """Note that it is where it was last seen, by a picture that shows no change: no new score, vote or hit."""
+        self.box = self._anchor
+        self.last_seen_us = mono_us
+        self._velocity = np.zeros(2)
 
     @property
-    def class_id(self) -> int:
-        """The class most of the last observations name; of equals, the one named last."""
+    def speed(self) -> float:
+        """How fast it moves, in diagonals of its box per second."""
+        x1, y1, x2, y2 = self.box.tolist()
+        return math.hypot(*self._velocity.tolist()) / max(math.hypot(x2 - x1, y2 - y1), 1e-9)
+
+    def _voted(self) -> int:
+        """Give the class most of the last observations name; of equals, the one named last."""
+        if len(set(self._votes)) == 1:
+            return self._votes[-1]
         counts = Counter(self._votes)
         best = max(counts.values())
         return next(vote for vote in reversed(self._votes) if counts[vote] == best)

@@ -22,6 +22,7 @@ from agent.track.settings import TrackSettings
 _HIGH_IOU = 0.3  # lower, a car parked beside a larger false box swaps tracks with it
 _LOW_IOU = 0.5  # a doubtful box must lie where the track is
 _SETTLED_HITS = 3  # below, a 0.1-score shadow beside a newcomer steals its track and the true box starts another
+_STANDS = 0.25  # diagonals per second: the jitter of a parked car's box, and too slow to leave a place unnoticed
 _REORDER_US = 1_000_000  # a timestamp this far back is a hiccup of the source; farther, another time line
 
 
@@ -63,6 +64,27 @@ class Tracker:
             box, score, class_id = _row(found, row)
             self._live.append(Motion(next(self._numbers), box, score, class_id, now_us))
         return [motion.track(self._labels[motion.class_id], now_us) for motion in self._live]
+
+    def hold(self, mono_us: int) -> list[Track]:
+        """Tell every live track in a picture that shows what the last one showed: each is where it was, and seen.
+
+        Nothing is learned from such a picture: scores, votes and the number of sightings stay as they are.
+
+        Args:
+            mono_us: monotonic µs of the frame.
+        """
+        now_us = self._now_us = mono_us if self._now_us is None else max(mono_us, self._now_us)
+        for motion in self._live:
+            motion.stay(now_us)
+        return [motion.track(self._labels[motion.class_id], now_us) for motion in self._live]
+
+    @property
+    def calm(self) -> bool:
+        """Whether the last frame left nothing in doubt: every live track was seen in it, is no newcomer, and stands."""
+        return all(
+            motion.last_seen_us == self._now_us and motion.hits >= _SETTLED_HITS and motion.speed <= _STANDS
+            for motion in self._live
+        )
 
     def _advance(self, mono_us: int) -> int:
         """Bring every track to the time of the frame; drop those unseen for too long."""

@@ -13,7 +13,7 @@ from agent.core.frame import Frame
 from agent.evidence.encode import FAULTS, preview
 from agent.evidence.redact import pixelate
 from agent.evidence.settings import EvidenceSettings
-from agent.runtime import CameraStatus, WatchStatus
+from agent.runtime import BoxStatus, CameraStatus, WatchStatus
 from agent.watch.gauge import Gauge
 from agent.watch.pace import Pace
 from agent.watch.settings import WatchSettings
@@ -47,10 +47,13 @@ class Bulletin:
         except (OSError, *FAULTS) as error:  # a full runtime directory costs the preview, never the facts
             log.warning("cannot make the preview of camera %s: %s", frame.camera, error)
 
-    def status(self, cameras: Sequence[CameraStatus], trouble: str) -> None:
+    def status(self, cameras: Sequence[CameraStatus], trouble: str, box: BoxStatus | None = None) -> None:
         """Renew the status file."""
         now = self._clock.now()
-        judged = tuple(replace(camera, fps=self._gauge.fps(camera.id, now.mono_us)) for camera in cameras)
+        judged = tuple(
+            replace(camera, fps=self._gauge.fps(camera.id, now.mono_us), gated=self._gauge.gated_of(camera.id))
+            for camera in cameras
+        )
         status = WatchStatus(
             mono_us=now.mono_us,
             utc_us=now.utc_us,
@@ -61,6 +64,7 @@ class Bulletin:
             trouble=trouble,
             slow=() if trouble else self._pace.slow(now, judged),  # while nothing can be recorded, nothing is judged
             boot=now.boot_id,
+            box=box or BoxStatus(),
         )
         try:
             runtime.write_status(self._dir, "watch", status)

@@ -10,6 +10,7 @@ from agent.core.box import Box
 from agent.core.detections import Detections
 from agent.core.frame import Frame
 from agent.core.incident import Slot, SlotKey
+from agent.core.track import Track
 from agent.evidence.album import Album, Shot
 from agent.evidence.redact import PersonMemory
 from agent.evidence.settings import EvidenceSettings
@@ -54,13 +55,29 @@ class River:
         self._persons = PersonMemory(evidence, labels)
         zones = {zone.id: zone.polygon for zone in rulebook.zones}
         self._album = Album(evidence, zones, rulebook.timezone)
+        self._found = Detections.none()
+        self._areas: tuple[Box, ...] = ()
+        self._at_us = now.mono_us
 
     def flow(self, frame: Frame, detections: Detections) -> Catch:
-        """Take one frame down the river."""
-        tracks = self._tracker.update(detections, frame.at.mono_us)
-        self._persons.observe(frame.at.mono_us, detections, tracks)
+        """Take one frame down the river, with what the network found in it."""
+        self._found = detections
+        return self._carry(frame, self._tracker.update(detections, frame.at.mono_us))
+
+    def hold(self, frame: Frame) -> Catch:
+        """Take a frame down the river that shows what the last one showed; only while ``calm``."""
+        return self._carry(frame, self._tracker.hold(frame.at.mono_us))
+
+    @property
+    def calm(self) -> bool:
+        """Whether the last frame left nothing in doubt: all that is followed or suspected was seen in it, standing."""
+        return self._tracker.calm and all(slot.last_seen_mono_us == self._at_us for slot in self._rulebook.slots)
+
+    def _carry(self, frame: Frame, tracks: Sequence[Track]) -> Catch:
+        self._at_us = frame.at.mono_us
+        self._persons.observe(frame.at.mono_us, self._found, tracks)
         judgement = self._rulebook.judge(frame.at, tracks, frame.width, frame.height)
-        persons = self._persons.areas
+        persons = self._areas = self._persons.areas
         shots = tuple(self._album.shoot(frame, event, persons) for event in judgement.events)
         self._album.keep(frame, judgement.taken, self._rulebook.slots, persons)
         return Catch(shots, judgement.taken, judgement.freed)
@@ -68,4 +85,4 @@ class River:
     @property
     def private_areas(self) -> tuple[Box, ...]:
         """What must be pixelated in a preview of the frame that last came by."""
-        return self._persons.areas
+        return self._areas

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.detect.settings import DetectSettings
 from agent.evidence.settings import EvidenceSettings
+from agent.health.settings import HealthSettings
 from agent.rules.settings import RulebookSettings
 from agent.store.settings import StoreSettings
 from agent.track.settings import TrackSettings
@@ -23,7 +24,8 @@ class WatchSettings:
         runtime_dir: for status and previews.
         config_hash: 16 hex digits of the site configuration, recorded at every start.
         version: of the agent, recorded at every start.
-        detect, track, evidence, store: as the rooms say.
+        max_rebuilds: after so many camera streams set up anew by the backend ``jetson`` the program starts afresh.
+        detect, track, evidence, store, health: as the rooms say.
     """
 
     cameras: tuple[CameraSettings, ...]
@@ -35,3 +37,5 @@ class WatchSettings:
     runtime_dir: Path
     config_hash: str = ""
     version: str = ""
+    max_rebuilds: int = 100
+    health: HealthSettings = field(default_factory=HealthSettings)

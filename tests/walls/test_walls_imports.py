@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-ROOMS = ("video", "detect", "track", "rules", "evidence", "store", "stage")
+ROOMS = ("video", "detect", "track", "rules", "evidence", "store", "stage", "health")
 PROCESSES = ("watch", "uplink", "page")
 BOTTOM = ("errors", "clock", "journal", "keys", "owner", "runtime")
 HQ_MAY_USE = {
