@@ -147,15 +147,15 @@ class HttpsServer:
                 self.end_headers()
                 if item.holds:
                     item.holds -= 1
-                    self.wfile.write(body[:200_000])
                     stand.sent += 200_000
+                    self.wfile.write(body[:200_000])
                     item.go.wait(30)
                     self.close_connection = True
                     return
                 if item.cuts:
                     body = body[: item.cuts.pop(0)]
+                stand.sent += len(body)  # before the client can have it
                 self.wfile.write(body)
-                stand.sent += len(body)
                 self.close_connection = True
 
         return Handler

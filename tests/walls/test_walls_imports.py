@@ -156,6 +156,15 @@ def test_pixels_are_out_of_reach(module: str) -> None:
     assert run.stdout.strip() == "[]", run.stderr
 
 
+@pytest.mark.parametrize("module", ["agent.watch.process", "agent.detect.detector", "agent.detect.install"])
+def test_what_finds_objects_can_neither_fetch_nor_bake(module: str) -> None:
+    program = (
+        f"import sys, {module}; print([m for m in sys.modules if m == 'onnx' or m.startswith('agent.detect.fetch')])"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert run.stdout.strip() == "[]", run.stderr
+
+
 def test_the_environment_is_read_only_where_it_is_told() -> None:
     allowed = {"agent/journal.py", "agent/config.py", "agent/supervisor.py"}
     allowed |= {"provisioning/cli/bundle.py", "provisioning/bundle/programs.py"}  # the laptop's cache and its programs
