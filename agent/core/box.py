@@ -34,7 +34,8 @@ class Box(NamedTuple):
     @property
     def area(self) -> float:
         """Share of the frame covered."""
-        return max(0.0, self.width) * max(0.0, self.height)
+        x1, y1, x2, y2 = self
+        return (x2 - x1) * (y2 - y1) if x2 > x1 and y2 > y1 else 0.0
 
     @property
     def diagonal(self) -> float:

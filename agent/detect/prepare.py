@@ -37,7 +37,6 @@ class Preparer:
         self._planes = [np.empty(size, np.uint8) for _ in range(3)]
         self._plane = np.empty(size, np.float32)
         self._tables = _tables(spec)
-        self._covered = (0, 0)
         self.shape = (*size, 3) if spec.layout == "NHWC" else (3, *size)
 
     def fill(self, pixels: NDArray[np.uint8], slot: Tensor) -> Fit:
@@ -47,10 +46,12 @@ class Preparer:
             pixels: (H, W, 3) uint8 BGR, any size.
             slot: of ``shape`` and the card's dtype; overwritten.
         """
-        fit = self._resize(pixels)
         if self._spec.layout == "NHWC" and self._tables is None:  # the pixels go in as they are: no planes are needed
-            slot[...] = self._canvas if self._spec.colour == "BGR" else cv2.cvtColor(self._canvas, cv2.COLOR_BGR2RGB)
+            fit = self._resize(pixels, slot)
+            if self._spec.colour == "RGB":
+                cv2.cvtColor(slot, cv2.COLOR_BGR2RGB, dst=slot)
             return fit
+        fit = self._resize(pixels, self._canvas)
         planes = cv2.split(self._canvas, self._planes)
         order = (0, 1, 2) if self._spec.colour == "BGR" else (2, 1, 0)
         for channel, plane in enumerate(order):
@@ -61,7 +62,8 @@ class Preparer:
                 target[...] = cv2.LUT(planes[plane], self._tables[channel], self._plane)
         return fit
 
-    def _resize(self, pixels: NDArray[np.uint8]) -> Fit:
+    def _resize(self, pixels: NDArray[np.uint8], canvas: NDArray[np.uint8]) -> Fit:
+        """Put a picture at the top left of ``canvas``, (height, width, 3), and the card's grey around it."""
         spec = self._spec
         height, width = pixels.shape[:2]
         if spec.resize == "stretch":
@@ -70,10 +72,9 @@ class Preparer:
             ratio = min(spec.height / height, spec.width / width)
             covered = (max(1, int(height * ratio)), max(1, int(width * ratio)))
             fit = Fit(1 / (ratio * width), 1 / (ratio * height))
-        if covered != self._covered:  # what lies around the picture only changes with the picture's shape
-            self._canvas[...] = spec.pad
-            self._covered = covered
-        target = self._canvas[: covered[0], : covered[1]]
+        canvas[covered[0] :] = spec.pad
+        canvas[: covered[0], covered[1] :] = spec.pad
+        target = canvas[: covered[0], : covered[1]]
         cv2.resize(pixels, covered[::-1], dst=target, interpolation=_INTERPOLATION[spec.interpolation])
         return fit
 

@@ -170,11 +170,9 @@ class Album:
         return encode.leaving(sketch.kind, sketch.pixels, self._settings)
 
     def _overview(self, frame: Frame, persons: Sequence[Box], incident: Incident | None) -> NDArray[np.uint8]:
-        pixels = encode.narrowed(
-            pixelate(frame.pixels, persons, self._settings.person_blocks), self._settings.max_width_px
-        )
+        pixels = encode.narrowed(frame.pixels, self._settings.max_width_px)
+        pixels = pixelate(pixels, persons, self._settings.person_blocks)
         if incident is not None:
-            pixels = pixels.copy()
             if incident.zone in self._zones:
                 draw.outline(pixels, self._zones[incident.zone])
             if incident.phase is Phase.OPEN:

@@ -54,10 +54,11 @@ def median_box(boxes: Sequence[Box]) -> Box:
 
 
 def _diagonal_px(box: Box, size: Size) -> float:
-    return max(1.0, math.hypot(box.width * size.width_px, box.height * size.height_px))
+    x1, y1, x2, y2 = box
+    return max(1.0, math.hypot((x2 - x1) * size.width_px, (y2 - y1) * size.height_px))
 
 
 def _common(first: float, second: float) -> float:
     if first * second <= 0:
         return 0.0
-    return min(first, second, key=abs)
+    return first if abs(first) <= abs(second) else second

@@ -12,6 +12,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.core.box import Box
 from agent.core.classes import group_ids
 from agent.core.detections import Detections
 from agent.core.track import Track
@@ -105,7 +106,7 @@ class Tracker:
         """Continue ``motions`` with the ``rows`` of ``found`` that fit; return what is left of both."""
         if not motions or not len(rows):
             return motions, rows
-        closeness = overlaps(np.stack([motion.box for motion in motions]), found.boxes[rows].astype(np.float64))
+        closeness = overlaps(np.array([motion.box for motion in motions]), found.boxes[rows].astype(np.float64))
         known = self._groups[[motion.class_id for motion in motions]]
         closeness[known[:, None] != self._groups[found.class_ids[rows]][None, :]] = 0
         pairs = pair(closeness, gate)
@@ -129,6 +130,5 @@ def _in_order(detections: Detections) -> Detections:
     return detections.where(np.lexsort(keys).astype(np.int64))
 
 
-def _row(detections: Detections, row: int) -> tuple[NDArray[np.float64], float, int]:
-    box = detections.boxes[row].astype(np.float64)
-    return box, float(detections.scores[row]), int(detections.class_ids[row])
+def _row(detections: Detections, row: int) -> tuple[Box, float, int]:
+    return Box(*detections.boxes[row].tolist()), float(detections.scores[row]), int(detections.class_ids[row])

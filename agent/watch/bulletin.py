@@ -10,7 +10,7 @@ from agent import runtime
 from agent.clock import Clock
 from agent.core.box import Box
 from agent.core.frame import Frame
-from agent.evidence.encode import FAULTS, preview
+from agent.evidence.encode import FAULTS, narrowed, preview
 from agent.evidence.redact import pixelate
 from agent.evidence.settings import EvidenceSettings
 from agent.runtime import BoxStatus, CameraStatus, WatchStatus
@@ -43,7 +43,8 @@ class Bulletin:
             return
         self._shown_us[frame.camera] = now_us
         try:
-            picture = preview(pixelate(frame.pixels, persons, self._evidence.person_blocks), self._evidence)
+            pixels = narrowed(frame.pixels, self._evidence.max_width_px)
+            picture = preview(pixelate(pixels, persons, self._evidence.person_blocks), self._evidence)
             runtime.write_bytes(runtime.preview_path(self._dir, frame.camera), picture)
         except (OSError, *FAULTS) as error:  # a full runtime directory costs the preview, never the facts
             log.warning("cannot make the preview of camera %s: %s", frame.camera, error)

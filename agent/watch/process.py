@@ -37,7 +37,10 @@ log = logging.getLogger(__name__)
 
 BACKENDS: Mapping[str, Opener] = {**video.BACKENDS, "rendered": open_rendered}
 
-_TURN_S = 0.0005  # Python's own 5 ms would let the judge keep the network waiting after every call
+TURN_S = 0.0005
+"""How long a thread may go on while another wants its turn; Python's own 5 ms would let the judge keep the network
+waiting after every call."""
+
 _STATUS_S = 1.0
 _MINUTE_S = 60.0
 _RETAIN_S = 600.0
@@ -52,7 +55,7 @@ def run(settings: WatchSettings, clock: Clock, stop: threading.Event) -> int:
     Raises:
         AgentError: something a person must mend before the program can start.
     """
-    sys.setswitchinterval(_TURN_S)
+    sys.setswitchinterval(TURN_S)
     store = WatchStore(settings.store, signer_of(settings.store, "watch"), clock)
     try:
         detector = open_detector(settings.detect)

@@ -8,6 +8,7 @@ python bench/yard/ours.py MATERIAL first          # until the first look has bee
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -22,9 +23,12 @@ def resident_mb() -> float:
 
 def main() -> None:
     from agent.video.settings import FFMPEG_ENVIRONMENT
+    from agent.watch import process
     from yard.stand import Material
 
     os.environ.update(FFMPEG_ENVIRONMENT)
+    logging.disable(logging.CRITICAL)
+    sys.setswitchinterval(process.TURN_S)
     material, what = Material.read(Path(sys.argv[1])), sys.argv[2]
     with tempfile.TemporaryDirectory() as folder:
         told = {"clip": clip, "memory": memory, "first": first}[what](Path(folder), material, *map(int, sys.argv[3:]))

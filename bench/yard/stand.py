@@ -214,6 +214,21 @@ class Stand:
         self.watch.start()
         self._thread.start()
 
+    def restart(self) -> None:
+        """Count from now on."""
+        self.engine.restart()
+        self._looked_s = self._cpu_of_lookout_s()
+
+    @property
+    def looking_s(self) -> float:
+        """CPU time of the looking thread since then."""
+        return self._cpu_of_lookout_s() - self._looked_s
+
+    def _cpu_of_lookout_s(self) -> float:
+        (thread,) = (thread for thread in threading.enumerate() if thread.name == "lookout")
+        assert thread.ident is not None
+        return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+
     def finish(self) -> None:
         """Wait until every source has ended."""
         self._thread.join()
