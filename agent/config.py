@@ -18,7 +18,7 @@ from agent import site_checks, site_model, site_shape
 from agent.backdrop.settings import BackdropSettings, CameraHealthSettings
 from agent.core.incident import Severity
 from agent.core.polygon import polygon
-from agent.detect.settings import DetectSettings
+from agent.detect.settings import DetectSettings, TensorRtSettings
 from agent.evidence.settings import EvidenceSettings
 from agent.health.settings import HealthSettings
 from agent.page.settings import PageSettings, ShownCamera
@@ -198,12 +198,18 @@ class _Build:
 
     def _detect(self, state_dir: Path) -> DetectSettings:
         keys = self._shape.detector
+        accel = keys.tensorrt
         return DetectSettings(
             engine=keys.engine,
             card=keys.card,
             model=self._path(keys.model) if keys.model else None,
             models_dir=self._path(keys.models_dir) if keys.models_dir else state_dir / "models",
             threads=keys.threads,
+            tensorrt=TensorRtSettings(
+                engines_dir=self._path(accel.engines_dir) if accel.engines_dir else state_dir / "engines",
+                batch=accel.batch,
+                workspace_bytes=accel.workspace_bytes,
+            ),
             min_score=keys.min_score,
             motion_gate=keys.motion_gate,
         )

@@ -32,6 +32,7 @@ class BackendMissing(AgentError):
     def __init__(self, backend: str, reason: str) -> None:
         super().__init__(f"backend {backend!r} cannot be used here: {reason}")
         self.backend = backend
+        self.reason = reason
 
 
 class SourceLost(AgentError):
@@ -57,6 +58,7 @@ class ModelError(AgentError):
     def __init__(self, subject: str, problem: str) -> None:
         super().__init__(f"model {subject}: {problem}")
         self.subject = subject
+        self.problem = problem
 
 
 class StoreError(AgentError):

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from agent import site_values as values
 from agent.backdrop.settings import CameraHealthSettings
 from agent.core.ailment import AILMENTS
-from agent.detect.settings import DetectSettings
+from agent.detect.settings import DetectSettings, TensorRtSettings
 from agent.evidence.settings import EvidenceSettings
 from agent.health.settings import HealthSettings
 from agent.page.settings import PageSettings
@@ -76,11 +76,36 @@ class Box(Table):
     )
 
 
+class TensorRt(Table):
+    """What the engine tensorrt is built for; another value means another engine, which takes minutes to build."""
+
+    batch: int = _key(
+        "Most pictures in one call; the engine is made fastest for this many. The number of cameras, 4 at most.",
+        TensorRtSettings.batch,
+        ge=1,
+        le=16,
+    )
+    workspace_bytes: int = _key(
+        "Scratch memory that a layer may take, of the memory that the GPU shares with all else.",
+        TensorRtSettings.workspace_bytes,
+        unit="bytes",
+        ge=16 * 1024**2,
+        le=8 * 1024**3,
+    )
+    engines_dir: str | None = _key(
+        "Directory of the engines that this machine has built; left out: engines in box.state_dir.",
+        None,
+        example="engines",
+    )
+
+
 class Detector(Table):
     """Which model looks at the pictures."""
 
     engine: Literal["onnx", "tensorrt"] = _key(
-        "What runs the model; named, never guessed, and nothing is tried in its place.", DetectSettings.engine
+        "What runs the model: onnx (any machine, on the CPU) or tensorrt (a Jetson's GPU; takes baked models). Named,"
+        " never guessed, and nothing is tried in its place.",
+        DetectSettings.engine,
     )
     card: Id = _key(
         "Id of the model card; commune-agent model list shows them. The demo model knows rendered scenes only.",
@@ -106,6 +131,7 @@ class Detector(Table):
         "Leave out pictures in which nothing has changed, but look once a second; false looks at every picture.",
         DetectSettings.motion_gate,
     )
+    tensorrt: TensorRt = _key("Only for the engine tensorrt.", TensorRt())
 
 
 class Tracker(Table):

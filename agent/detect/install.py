@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,7 +19,7 @@ from agent.detect.cardfile import read_card
 from agent.detect.catalogue import card_files, find_card
 from agent.detect.detector import load_detector
 from agent.detect.engine import open_engine
-from agent.detect.modelfile import check_file, check_terms, sha256_of
+from agent.detect.modelfile import check_file, check_terms, explained, sha256_of
 from agent.detect.modelstore import Receipt, receipt_path
 from agent.detect.settings import DetectSettings
 from agent.errors import ConfigError, ModelError
@@ -183,14 +181,3 @@ def _sync(path: Path) -> None:
 def today() -> str:
     """Give the time as receipts have it."""
     return datetime.fromtimestamp(SystemClock().now().utc_us / 1e6, timezone.utc).isoformat(timespec="seconds")
-
-
-@contextmanager
-def explained(folder: Path) -> Iterator[None]:
-    """Turn what the disk says into one sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise ModelError(
-            str(error.filename or folder), f"cannot be written: {error.strerror}; check its owner and the free space"
-        ) from error

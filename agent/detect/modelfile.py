@@ -79,3 +79,18 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ModelError(str(path), f"cannot be read: {error.strerror}; check the path, its owner and mode") from error
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Tell errors of the disk as what to do about them.
+
+    Raises:
+        ModelError: instead of OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ModelError(
+            str(error.filename or folder), f"cannot be written: {error.strerror}; check its owner and the free space"
+        ) from error

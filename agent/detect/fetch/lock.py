@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from agent.detect.install import explained, write_synced
+from agent.detect.install import write_synced
+from agent.detect.modelfile import explained
 from agent.errors import ModelError
 
 _FORMAT = 1
