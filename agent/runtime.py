@@ -89,6 +89,7 @@ class WatchStatus:
         slow: ids of running cameras that are judged less than once a second, so that incidents may not end.
         boot: id of this boot as watch sees it; in a container a sandbox may see another one than a command does.
         box: how the box itself does.
+        building: how far the building of the detector's engine is, while nothing is watched for want of it; else empty.
     """
 
     mono_us: int
@@ -101,6 +102,7 @@ class WatchStatus:
     slow: tuple[str, ...] = ()
     boot: str = ""
     box: BoxStatus = BoxStatus()
+    building: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from agent.cli.checks import FAIL, OK, WARN, Check
 from agent.cli.glance import glance
 from agent.clock import monotonic_us
 from agent.detect.detector import Detector, open_detector
+from agent.detect.engine import PlanMissing, PlanRefused
+from agent.detect.golden import golden_test
 from agent.detect.install import check_picture
 from agent.detect.settings import DetectSettings
 from agent.errors import AgentError
@@ -32,6 +34,8 @@ def check_detector(settings: DetectSettings, rulebooks: Sequence[RulebookSetting
     place = f"model {settings.card}"
     try:
         detector = open_detector(settings)
+    except (PlanMissing, PlanRefused) as error:
+        return [Check(place, FAIL, str(error), "commune-agent model build, on this box")]
     except AgentError as error:
         return [Check(place, FAIL, str(error), "commune-agent model list --config CONFIG shows what there is")]
     try:
@@ -43,7 +47,27 @@ def check_detector(settings: DetectSettings, rulebooks: Sequence[RulebookSetting
     finally:
         detector.close()
     ran = Check(place, OK, f"{detector.describe()}, {took_ms:.0f} ms a picture, sha256 {detector.model_hash}…")
-    return [ran, *_unknown_labels(detector, rulebooks)]
+    return [ran, *_golden(settings), *_unknown_labels(detector, rulebooks)]
+
+
+def _golden(settings: DetectSettings) -> list[Check]:
+    """On a GPU: see that the engine computes what ONNX Runtime computes from the same file."""
+    if settings.engine == "onnx":
+        return []
+    place = f"model {settings.card} against ONNX Runtime"
+    picture = check_picture()
+    pictures = [picture, picture[:, ::-1], picture[::-1], 255 - picture]
+    try:
+        found = golden_test(settings, [np.ascontiguousarray(each) for each in pictures])
+    except AgentError as error:
+        return [Check(place, FAIL, str(error), "build it again: commune-agent model build --again")]
+    far = f"{found.beyond} of {found.rows} boxes differ by more than rounding, {found.lost} by far"
+    if not found.sound:
+        return [Check(place, FAIL, far, "do not watch with it: model build --again, or bake with --precision fp32")]
+    near = (
+        f"{found.rows - found.beyond} of {found.rows} boxes within {found.box_px:.2f} px and {found.score:.3f} in score"
+    )
+    return [Check(place, OK, f"{near}; {far}")]
 
 
 def check_card(settings: DetectSettings, cameras: Sequence[CameraSettings]) -> list[Check]:

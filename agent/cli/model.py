@@ -1,10 +1,19 @@
-"""``commune-agent model``: bring detector models onto the box, list, verify and bake them; one module an action."""
+"""``commune-agent model``: models brought, listed, verified, baked; engines built, measured; one module an action."""
 
 from __future__ import annotations
 
 import argparse
 
-from agent.cli import model_add, model_bake, model_list, model_place, model_pull, model_verify
+from agent.cli import (
+    model_add,
+    model_bake,
+    model_bench,
+    model_build,
+    model_list,
+    model_place,
+    model_pull,
+    model_verify,
+)
 from agent.cli.arguments import Parser, add_json
 
 _ACTIONS = (model_pull, model_add, model_list, model_verify, model_bake)
@@ -22,3 +31,5 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         action = module.add(actions)
         model_place.add(action)
         add_json(action)
+    model_build.add(actions)
+    model_bench.add(actions)

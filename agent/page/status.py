@@ -25,6 +25,8 @@ def warnings(
 ) -> tuple[Notice, ...]:
     """List what a visitor must know before believing the rest, most pressing first."""
     found = [*_of_program("watch", watch, now), *_of_program("uplink", uplink, now)]
+    if watch is not None and watch.building and not is_stale(watch, now):
+        found.append(Notice("building", "bad", watch.building))
     if watch is not None and watch.trouble:
         found.append(Notice("trouble", "bad", watch.trouble))
     if watch is not None and watch.slow and not is_stale(watch, now):

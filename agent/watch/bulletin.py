@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from agent import runtime
@@ -27,12 +27,15 @@ _NOTHING: Mapping[str, tuple[str, ...]] = {}
 class Bulletin:
     """Writes ``watch.json`` and one redacted preview a camera, each at most once a second."""
 
-    def __init__(self, settings: WatchSettings, clock: Clock, gauge: Gauge, detector: str) -> None:
+    def __init__(
+        self, settings: WatchSettings, clock: Clock, gauge: Gauge, detector: str, news: Callable[[], str] = str
+    ) -> None:
         self._dir = settings.runtime_dir
         self._evidence: EvidenceSettings = settings.evidence
         self._clock = clock
         self._gauge = gauge
         self._detector = detector
+        self._news = news
         self._pace = Pace()
         self._shown_us: dict[str, int] = {}
 
@@ -57,7 +60,7 @@ class Bulletin:
         box: BoxStatus | None = None,
     ) -> None:
         """Renew the status file; ``ailments`` is what is wrong with each camera's picture."""
-        now = self._clock.now()
+        now, news = self._clock.now(), self._news()
         judged = tuple(
             replace(
                 camera,
@@ -72,7 +75,7 @@ class Bulletin:
             utc_us=now.utc_us,
             clock=now.state.value,
             cameras=judged,
-            detector=self._detector,
+            detector=f"{self._detector} ({news})" if news else self._detector,
             detect_ms=self._gauge.inference_ms(now.mono_us),
             trouble=trouble,
             slow=() if trouble else self._pace.slow(now, judged),  # while nothing can be recorded, nothing is judged

@@ -12,7 +12,7 @@ from agent import journal
 from agent.clock import Clock, Moment, uuid7
 from agent.core.event import Event, Json
 from agent.core.source import Opener
-from agent.detect.detector import Detector, open_detector
+from agent.detect.detector import Detector
 from agent.errors import StoreDamaged, StoreVersion, WornOut
 from agent.stage.source import open_rendered
 from agent.store.signing import signer_of
@@ -23,6 +23,7 @@ from agent.video.jetson import open_jetson
 from agent.video.settings import CameraSettings
 from agent.watch.asks import Asks
 from agent.watch.bulletin import Bulletin
+from agent.watch.commission import obtain_detector
 from agent.watch.gate import Gate
 from agent.watch.gauge import Gauge
 from agent.watch.lookout import Batch, Lookout
@@ -58,7 +59,9 @@ def run(settings: WatchSettings, clock: Clock, stop: threading.Event) -> int:
     sys.setswitchinterval(TURN_S)
     store = WatchStore(settings.store, signer_of(settings.store, "watch"), clock)
     try:
-        detector = open_detector(settings.detect)
+        detector = obtain_detector(settings, clock, stop)
+        if detector is None:
+            return 0
         watch = Watch(settings, clock, stop, store, detector)
         try:
             watch.start()
@@ -99,7 +102,7 @@ class Watch:
         self._views = ViewShelf(settings.store.views_dir)
         self._rivers = rivers(settings, detector.labels, (store.slots(), store.ailments(), now), self._views.load)
         self._presence = Presence([camera.id for camera in settings.cameras], now, store.cameras_lost())
-        self._bulletin = Bulletin(settings, clock, self._gauge, detector.describe())
+        self._bulletin = Bulletin(settings, clock, self._gauge, detector.describe(), detector.news)
         self._recorder = Recorder(store, stop, self._tell)
         self._asks = Asks(settings.store.ask_dir("watch"), self._recorder, self._rivers, self._views)
         self._warden = Warden(settings.health, self._cameras.slow_down)

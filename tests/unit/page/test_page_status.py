@@ -154,3 +154,12 @@ def test_standing_warnings_and_an_unset_clock_are_shown():
     settings = replace(SETTINGS, warnings=("insecure_uplink",))
     found = warnings(settings, watch(), uplink("connected"), replace(NOW, state=ClockState.UNSET))
     assert [warning.key for warning in found] == ["clock_unset", "insecure_uplink"]
+
+
+def test_a_box_that_waits_for_its_engine_says_that_it_does_not_watch() -> None:
+    waiting = replace(watch(), building="Building engine 42%, 3 min 10 s")
+    assert [(notice.key, notice.fact) for notice in warnings(SETTINGS, waiting, uplink("connected"), NOW)] == [
+        ("building", "Building engine 42%, 3 min 10 s")
+    ]
+    silent = warnings(SETTINGS, replace(watch(age_s=11), building="x"), uplink("connected"), NOW)
+    assert "building" not in [notice.key for notice in silent]
