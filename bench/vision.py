@@ -172,7 +172,7 @@ def plain_loops(folder: Path, material: Material) -> None:
     detector = open_detector(material.detect)
     spec = detector.card.input
     found = folder / "plain.json"
-    words = [material.model, spec.height, spec.width, material.clip, 0.1, detector.card.nms_iou, found]
+    words = [material.model, spec.height, spec.width, spec.resize, material.clip, 0.1, detector.card.nms_iou, found]
     told_of = material.write(folder / "material.json")
     wall, bound, cpu, over = [], [], [], []
     for number in range(4):
