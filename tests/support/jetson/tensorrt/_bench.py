@@ -24,6 +24,7 @@ class Bench:
         die: the building process ends by this signal in its third step.
         refuse: calls that fail, by name.
         plans_load: False: no plan loads.
+        crooked: every answer is off by this much, as that of a TensorRT with a fault in it.
 
     Attributes:
         faults: what would crash or corrupt a real program, in words; empty in a sound one.
