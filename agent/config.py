@@ -15,9 +15,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent import site_checks, site_model, site_shape
+from agent.backdrop.settings import BackdropSettings, CameraHealthSettings
 from agent.core.incident import Severity
 from agent.core.polygon import polygon
-from agent.detect.settings import DetectSettings
+from agent.detect.settings import DetectSettings, TensorRtSettings
 from agent.evidence.settings import EvidenceSettings
 from agent.health.settings import HealthSettings
 from agent.page.settings import PageSettings, ShownCamera
@@ -54,8 +55,10 @@ class Site:
         store, detect, track, evidence, health, uplink, page: as the rooms say; a password not asked for is empty.
         cameras: in the order of the file.
         rulebooks: one a camera, same order.
+        backdrops: one a camera, same order.
         hash: 16 hex digits of the effective configuration, defaults included; comments and order do not count.
         warnings: what deserves a look, one line each; logged at every start.
+        max_rebuilds: as WatchSettings says.
     """
 
     path: Path
@@ -70,12 +73,14 @@ class Site:
     detect: DetectSettings
     track: TrackSettings
     rulebooks: tuple[RulebookSettings, ...]
+    backdrops: tuple[BackdropSettings, ...]
     evidence: EvidenceSettings
     health: HealthSettings
     uplink: UplinkSettings
     page: PageSettings
     hash: str
     warnings: tuple[str, ...]
+    max_rebuilds: int = WatchSettings.max_rebuilds
 
     @property
     def watch(self) -> WatchSettings:
@@ -90,6 +95,8 @@ class Site:
             runtime_dir=self.runtime_dir,
             config_hash=self.hash,
             version=self.uplink.version,
+            max_rebuilds=self.max_rebuilds,
+            backdrops=self.backdrops,
             health=self.health,
         )
 
@@ -161,12 +168,14 @@ class _Build:
             detect=self._detect(state_dir),
             track=TrackSettings(**dict(shape.tracker)),
             rulebooks=tuple(map(self._rulebook, shape.camera)),
+            backdrops=tuple(map(self._backdrop, shape.camera)),
             evidence=EvidenceSettings(**dict(shape.evidence)),
             health=HealthSettings(shape.health.throttle, self._path(shape.health.root)),
             uplink=self._uplink(),
             page=self._page(),
             hash=self._hash,
             warnings=warnings,
+            max_rebuilds=shape.video.max_rebuilds,
         )
 
     def _path(self, name: str) -> Path:
@@ -189,12 +198,18 @@ class _Build:
 
     def _detect(self, state_dir: Path) -> DetectSettings:
         keys = self._shape.detector
+        accel = keys.tensorrt
         return DetectSettings(
             engine=keys.engine,
             card=keys.card,
             model=self._path(keys.model) if keys.model else None,
             models_dir=self._path(keys.models_dir) if keys.models_dir else state_dir / "models",
             threads=keys.threads,
+            tensorrt=TensorRtSettings(
+                engines_dir=self._path(accel.engines_dir) if accel.engines_dir else state_dir / "engines",
+                batch=accel.batch,
+                workspace_bytes=accel.workspace_bytes,
+            ),
             min_score=keys.min_score,
             motion_gate=keys.motion_gate,
         )
@@ -212,6 +227,7 @@ class _Build:
             loop=keys.loop,
             open_timeout_s=keys.open_timeout_s,
             read_timeout_s=keys.read_timeout_s,
+            scale=keys.scale,
             masks=tuple(polygon(mask.polygon) for mask in keys.mask),
         )
 
@@ -226,6 +242,16 @@ class _Build:
             zones=tuple(ZoneSettings(zone.id, zone.name, polygon(zone.polygon)) for zone in camera.zone),
             rules=tuple(map(_rule, camera.rule)),
             timezone=self._shape.box.timezone,
+        )
+
+    def _backdrop(self, camera: site_model.Camera) -> BackdropSettings:
+        keys = dict(camera.health)
+        armed, states = keys.pop("armed"), frozenset(keys.pop("states"))
+        return BackdropSettings(
+            camera=camera.id,
+            masks=tuple(polygon(mask.polygon) for mask in camera.mask),
+            timezone=self._shape.box.timezone,
+            health=CameraHealthSettings(states=states if armed else frozenset(), **keys),
         )
 
     def _uplink(self) -> UplinkSettings:
@@ -285,6 +311,7 @@ def _rule(keys: site_model.Rule) -> RuleSettings:
         reopen_within_s=usual.reopen_within_s,
         cooldown_s=usual.cooldown_s,
         occlusion_grace_s=usual.occlusion_grace_s,
+        backdrop_grace_s=usual.backdrop_grace_s,
         min_box_px=usual.min_box_px,
         min_score=usual.min_score,
         labels=usual.labels,

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from agent.clock import Moment
 from agent.errors import StoreError
@@ -33,6 +34,7 @@ class CameraStatus:
         dropped: frames that came and were not judged since the start.
         reconnects: times the stream had to be opened again since the start.
         gated: frames judged without the network since the start, because nothing had changed before the camera.
+        ailments: what is wrong with its picture, the most serious first (core.ailment).
     """
 
     id: str
@@ -44,6 +46,7 @@ class CameraStatus:
     dropped: int = 0
     reconnects: int = 0
     gated: int = 0
+    ailments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class WatchStatus:
         slow: ids of running cameras that are judged less than once a second, so that incidents may not end.
         boot: id of this boot as watch sees it; in a container a sandbox may see another one than a command does.
         box: how the box itself does.
+        building: how far the building of the detector's engine is, while nothing is watched for want of it; else empty.
     """
 
     mono_us: int
@@ -98,6 +102,7 @@ class WatchStatus:
     slow: tuple[str, ...] = ()
     boot: str = ""
     box: BoxStatus = BoxStatus()
+    building: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,8 +138,12 @@ def preview_path(runtime_dir: Path, camera: str) -> Path:
 def write_bytes(path: Path, content: bytes) -> None:
     """Put ``content`` at ``path`` so that a reader sees the old or the new file, never a part; not durable."""
     part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)  # half a file on a full disk is in the way of whoever makes room there
+        raise
 
 
 def write_status(runtime_dir: Path, name: str, status: WatchStatus | UplinkStatus) -> None:
@@ -147,9 +156,13 @@ def read_watch(runtime_dir: Path) -> WatchStatus | None:
     fields = _read(runtime_dir / "watch.json")
     if fields is None:
         return None
-    cameras = tuple(CameraStatus(**camera) for camera in fields.pop("cameras"))
+    cameras = tuple(_camera(camera) for camera in fields.pop("cameras"))
     box = BoxStatus(**fields.pop("box", {}))
     return WatchStatus(cameras=cameras, slow=tuple(fields.pop("slow", ())), box=box, **fields)
+
+
+def _camera(fields: dict[str, Any]) -> CameraStatus:
+    return CameraStatus(ailments=tuple(fields.pop("ailments", ())), **fields)
 
 
 def read_uplink(runtime_dir: Path) -> UplinkStatus | None:

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from agent import site_values as values
-from agent.detect.settings import DetectSettings
+from agent.backdrop.settings import CameraHealthSettings
+from agent.core.ailment import AILMENTS
+from agent.detect.settings import DetectSettings, TensorRtSettings
 from agent.evidence.settings import EvidenceSettings
 from agent.health.settings import HealthSettings
 from agent.page.settings import PageSettings
@@ -19,6 +21,7 @@ from agent.store.settings import StoreSettings
 from agent.track.settings import TrackSettings
 from agent.uplink.settings import UplinkSettings
 from agent.video.settings import CameraSettings
+from agent.watch.settings import WatchSettings
 
 _ID_SCHEMA = WithJsonSchema({"type": "string", "pattern": values.ID_PATTERN})
 Id = Annotated[str, AfterValidator(values.check_id), _ID_SCHEMA]
@@ -73,11 +76,36 @@ class Box(Table):
     )
 
 
+class TensorRt(Table):
+    """What the engine tensorrt is built for; another value means another engine, which takes minutes to build."""
+
+    batch: int = _key(
+        "Most pictures in one call; the engine is made fastest for this many. The number of cameras, 4 at most.",
+        TensorRtSettings.batch,
+        ge=1,
+        le=16,
+    )
+    workspace_bytes: int = _key(
+        "Scratch memory that a layer may take, of the memory that the GPU shares with all else.",
+        TensorRtSettings.workspace_bytes,
+        unit="bytes",
+        ge=16 * 1024**2,
+        le=8 * 1024**3,
+    )
+    engines_dir: str | None = _key(
+        "Directory of the engines that this machine has built; left out: engines in box.state_dir.",
+        None,
+        example="engines",
+    )
+
+
 class Detector(Table):
     """Which model looks at the pictures."""
 
     engine: Literal["onnx", "tensorrt"] = _key(
-        "What runs the model; named, never guessed, and nothing is tried in its place.", DetectSettings.engine
+        "What runs the model: onnx (any machine, on the CPU) or tensorrt (a Jetson's GPU; takes baked models). Named,"
+        " never guessed, and nothing is tried in its place.",
+        DetectSettings.engine,
     )
     card: Id = _key(
         "Id of the model card; commune-agent model list shows them. The demo model knows rendered scenes only.",
@@ -103,6 +131,7 @@ class Detector(Table):
         "Leave out pictures in which nothing has changed, but look once a second; false looks at every picture.",
         DetectSettings.motion_gate,
     )
+    tensorrt: TensorRt = _key("Only for the engine tensorrt.", TensorRt())
 
 
 class Tracker(Table):
@@ -248,6 +277,7 @@ class Mask(Table):
 
 
 _STOPPED = DEFAULTS["stopped_vehicle"]
+_HEALTH = CameraHealthSettings()
 
 
 class Rule(Table):
@@ -297,6 +327,15 @@ class Rule(Table):
         ge=0,
         le=600,
     )
+    backdrop_grace_s: float | None = _key(
+        "How long a stopped vehicle that is not detected any more is believed in while the picture shows no change"
+        " there; 0: not at all. After ten minutes another may well stand there.",
+        None,
+        example=_STOPPED.backdrop_grace_s,
+        unit="s",
+        ge=0,
+        le=3600,
+    )
     min_box_px: int | None = _key(
         "Objects smaller on their longer side are ignored.",
         None,
@@ -311,6 +350,52 @@ class Rule(Table):
     )
     severity: Literal["info", "attention", "urgent"] | None = _key(
         "How soon a person should look.", None, example=_STOPPED.severity.value
+    )
+
+
+def _seconds(meaning: str, default: float) -> Any:
+    return _key(meaning, default, unit="s", ge=1, le=3600)
+
+
+class CameraHealth(Table):
+    """When a camera's picture counts as impaired; a lost signal is told in any case."""
+
+    armed: bool = _key("false: nothing below is looked for on this camera.", True)
+    states: list[Literal["moved", "covered", "blurred", "frozen", "dark", "glare"]] = _key(
+        "Which states are looked for.", list(AILMENTS)
+    )
+    covered_s: float = _seconds("covered: the edges are gone for so long; a bus has passed by then.", _HEALTH.covered_s)
+    covered_share: Share = _key(
+        "covered: less than this share of the usual edges, everywhere in the picture.", _HEALTH.covered_share
+    )
+    moved_s: float = _seconds("moved: the picture is shifted for so long; a gust is over by then.", _HEALTH.moved_s)
+    moved_share: float = _key(
+        "moved: shifted by more than this share of the picture's width; less does not carry a zone off its kerb.",
+        _HEALTH.moved_share,
+        ge=0.01,
+        le=0.5,
+    )
+    returned_s: float = _seconds(
+        "moved ends by itself after so long back at the old view; a camera that swings does not.", _HEALTH.returned_s
+    )
+    blurred_s: float = _seconds("blurred: out of focus for so long; cameras refocus within seconds.", _HEALTH.blurred_s)
+    blurred_share: Share = _key("blurred: less than this share of the usual sharpness.", _HEALTH.blurred_share)
+    frozen_s: float = _seconds(
+        "frozen: nothing changes for so long outside the strips where cameras write their clock.", _HEALTH.frozen_s
+    )
+    dark_s: float = _seconds("dark: for so long.", _HEALTH.dark_s)
+    dark_level: int = _key(
+        "dark: not even the brightest twentieth of the picture reaches this grey level, of 255.",
+        _HEALTH.dark_level,
+        ge=1,
+        le=128,
+    )
+    glare_s: float = _seconds("glare: for so long; headlights have passed by then.", _HEALTH.glare_s)
+    glare_share: Share = _key("glare: more than this share of the picture is burnt out.", _HEALTH.glare_share)
+    well_s: float = _seconds("Any other state ends after so long without it.", _HEALTH.well_s)
+    switch_guard_s: float = _seconds(
+        "Nothing new is found for so long after a switch between day and infrared picture, which defocuses by itself.",
+        _HEALTH.switch_guard_s,
     )
 
 
@@ -352,9 +437,27 @@ class Camera(Table):
         ge=1,
         le=120,
     )
+    scale: Literal["detector", "full"] = _key(
+        "For jetson: detector scales pictures in hardware to what the model looks at, full keeps their size (sharper"
+        " pictures of incidents, more memory traffic).",
+        CameraSettings.scale,
+    )
     zone: list[Zone] = _key("Areas that rules look at.", [])
     mask: list[Mask] = _key("Areas that nobody may see.", [])
     rule: list[Rule] = _key("What to watch for.", [])
+    health: CameraHealth = _key("When its picture counts as impaired.", CameraHealth())
+
+
+class Video(Table):
+    """How camera streams are held."""
+
+    max_rebuilds: int = _key(
+        "For jetson: after so many streams set up anew watch starts afresh (seconds, nothing is lost): each leaks about"
+        " a megabyte in NVIDIA's library, and a fault in it up to fifty.",
+        WatchSettings.max_rebuilds,
+        ge=10,
+        le=10_000,
+    )
 
 
 class SiteFile(Table):
@@ -363,6 +466,7 @@ class SiteFile(Table):
     box: Box = _key("The box itself.")
     uplink: Uplink = _key("The link to HQ.")
     page: Page = _key("The status page.", Page())
+    video: Video = _key("How camera streams are held.", Video())
     detector: Detector = _key("Which model looks at the pictures.", Detector())
     tracker: Tracker = _key("How detections are tied into tracks.", Tracker())
     evidence: Evidence = _key("How the pictures of an incident are made.", Evidence())

@@ -44,6 +44,8 @@ class Lines:
         incident = fact.fields.get("incident")
         if fact.kind in _INCIDENTS and isinstance(incident, dict):
             text = self._incident(box, _INCIDENTS[fact.kind], incident)
+        elif fact.kind in ("camera.impaired", "camera.restored"):
+            text = self._ailment(_known_camera(box, str(fact.fields["camera"])), fact)
         elif fact.kind in words.kinds:
             camera = _known_camera(box, str(fact.fields.get("camera", "")))
             text = words.kinds[fact.kind].format(camera=camera.name)
@@ -81,6 +83,16 @@ class Lines:
             begin=_local(incident["begin_us"], "%H:%M:%S"),
             severity=words.severities.get(str(incident["severity"]), str(incident["severity"])),
         )
+
+    def _ailment(self, camera: KnownCamera, fact: Fact) -> str:
+        words, state = self._words, str(fact.fields["state"])
+        if fact.kind == "camera.impaired":
+            severity = str(fact.fields["severity"])
+            pattern = words.ailments.get(state, words.ailments["other"])
+            return pattern.format(camera=camera.name, state=state, severity=words.severities.get(severity, severity))
+        pattern = words.restored.get(str(fact.fields["reason"]), words.restored["other"])
+        lasted = self._duration(fact.fields.get("lasted_s"))
+        return pattern.format(camera=camera.name, state=words.ailing.get(state, state), lasted=lasted)
 
     def _picture(self, picture: Picture, outcome: Outcome) -> str:
         box = self._registry.box(picture.position.box)

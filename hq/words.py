@@ -16,6 +16,9 @@ class Words:
         labels: by class label.
         severities: by severity.
         kinds: patterns for events of a camera, a box or a test, by event kind.
+        ailments: by state of a camera's picture, what is said when it begins; ``other`` for one not known here.
+        ailing: the same in few words, for when it ends.
+        restored: by the reason, what is said when a state ends.
         paces: patterns for a box that looks less often, or more often again, by cause.
         open: pattern of a new incident.
         reopen: pattern of one that goes on after a short absence.
@@ -37,6 +40,9 @@ class Words:
     labels: Mapping[str, str]
     severities: Mapping[str, str]
     kinds: Mapping[str, str]
+    ailments: Mapping[str, str]
+    ailing: Mapping[str, str]
+    restored: Mapping[str, str]
     paces: Mapping[str, str]
     open: str
     reopen: str
@@ -72,7 +78,31 @@ VI = Words(
     kinds={
         "camera.lost": "Camera {camera} mất tín hiệu",
         "camera.back": "Camera {camera} có tín hiệu trở lại",
+        "camera.recalibrated": "Camera {camera}: góc nhìn hiện tại đã được chấp nhận làm chuẩn",
         "test.alert": "Cảnh báo thử, không có sự việc",
+    },
+    ailments={
+        "moved": "Camera {camera} bị lệch góc; các quy tắc theo vùng tạm dừng, cần hiệu chỉnh lại [{severity}]",
+        "covered": "Camera {camera} bị che khuất [{severity}]",
+        "blurred": "Hình ảnh camera {camera} bị mờ [{severity}]",
+        "frozen": "Hình ảnh camera {camera} bị treo [{severity}]",
+        "dark": "Hình ảnh camera {camera} quá tối [{severity}]",
+        "glare": "Camera {camera} bị chói sáng [{severity}]",
+        "other": "Camera {camera} gặp trạng thái {state} [{severity}]",
+    },
+    ailing={
+        "moved": "bị lệch góc",
+        "covered": "bị che khuất",
+        "blurred": "hình ảnh bị mờ",
+        "frozen": "hình ảnh bị treo",
+        "dark": "hình ảnh quá tối",
+        "glare": "bị chói sáng",
+    },
+    restored={
+        "well": "Camera {camera} đã bình thường trở lại, không còn {state}, kéo dài {lasted}",
+        "returned": "Camera {camera} đã trở lại góc cũ; các quy tắc theo vùng hoạt động lại",
+        "recalibrated": "Camera {camera} đã được hiệu chỉnh lại; các quy tắc theo vùng hoạt động lại",
+        "other": "Camera {camera}: không còn theo dõi trạng thái {state}",
     },
     paces={
         "heat": "hộp nóng, chỉ xem xét camera ở {share}% nhịp bình thường",
@@ -113,7 +143,31 @@ EN = Words(
     kinds={
         "camera.lost": "Camera {camera} gives no picture",
         "camera.back": "Camera {camera} gives pictures again",
+        "camera.recalibrated": "Camera {camera}: its present view was accepted as the reference",
         "test.alert": "Test alert, no incident",
+    },
+    ailments={
+        "moved": "Camera {camera} was moved; zone rules pause until it is recalibrated [{severity}]",
+        "covered": "Camera {camera} is covered [{severity}]",
+        "blurred": "The picture of camera {camera} is blurred [{severity}]",
+        "frozen": "The picture of camera {camera} is frozen [{severity}]",
+        "dark": "The picture of camera {camera} is too dark [{severity}]",
+        "glare": "Camera {camera} is dazzled [{severity}]",
+        "other": "Camera {camera} is in the state {state} [{severity}]",
+    },
+    ailing={
+        "moved": "moved",
+        "covered": "covered",
+        "blurred": "blurred",
+        "frozen": "frozen",
+        "dark": "too dark",
+        "glare": "dazzled",
+    },
+    restored={
+        "well": "Camera {camera} is well again, no longer {state}, lasted {lasted}",
+        "returned": "Camera {camera} is back at its old view; zone rules work again",
+        "recalibrated": "Camera {camera} was recalibrated; zone rules work again",
+        "other": "Camera {camera}: the state {state} is no longer looked for",
     },
     paces={
         "heat": "the box is hot and examines cameras at {share}% of their normal rate only",

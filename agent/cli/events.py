@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agent.cli.arguments import Parser, add_config, add_json
+from agent.cli.arguments import Parser, add_config, add_json, count
 from agent.cli.original import hand_out
 from agent.clock import SystemClock
 from agent.config import Site, load
@@ -44,7 +44,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         description="List the newest events of a stream, newest first.",
         example="commune-agent events site.toml list --stream w",
     )
-    listing.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many (%(default)s)")
+    listing.add_argument("--limit", type=count, default=20, metavar="N", help="at most so many (%(default)s)")
     streams = ", ".join(f"{letter}: {what}" for letter, what in _STREAMS.items())
     listing.add_argument("--stream", choices=_STREAMS, default="a", help=f"{streams} (%(default)s)")
     listing.set_defaults(run=lambda arguments: _with_views(arguments, run_list))
@@ -82,7 +82,7 @@ def run_list(arguments: argparse.Namespace, site: Site, views: Views) -> int:
         return 0
     zone = ZoneInfo(site.timezone)
     for row in rows:
-        print(f"{_local(row.utc_us, zone)}  {row.event_id}  {row.kind:<16} {_summary(json.loads(row.body))}")
+        print(f"{_local(row.utc_us, zone)}  {row.event_id}  {row.kind:<19} {_summary(json.loads(row.body))}")
     return 0
 
 
@@ -199,7 +199,7 @@ def _require(kind: str, found: Mapping[str, str], view: IncidentView) -> None:
 def _summary(body: Mapping[str, Any]) -> str:
     incident = body.get("incident")
     if incident is None:
-        return " ".join(str(body[key]) for key in ("camera", "reason", "re") if key in body)
+        return " ".join(str(body[key]) for key in ("camera", "state", "reason", "re") if key in body)
     place = f"{incident['camera']}/{incident['zone']}"
     return f"{incident['rule']} {incident['label']} at {place}, {incident['dwell_s']:.0f} s, rev {incident['rev']}"
 

@@ -25,6 +25,7 @@ Every error is one line on standard error, beginning with `commune-agent:`, and 
 | 5 | a model or its card cannot be used |
 | 6 | the store cannot be written or read |
 | 7 | the broker refuses for a reason that a person must mend |
+| 8 | watch wants a fresh process: NVIDIA's video library is used up; whoever runs it starts it again |
 | 70 | a fault of this software; it is in the log |
 | 130 | interrupted by Ctrl-C |
 """

@@ -42,7 +42,7 @@ class Incident:
         begin_us: wall µs of the first supporting frame (back-dated).
         alert_us: wall µs at which it opened.
         end_us: wall µs of the last supporting frame, once ended.
-        end_reason: ``left``, ``schedule``, ``restart``, ``lost``, ``rule_removed``; None while open.
+        end_reason: ``left``, ``schedule``, ``restart``, ``lost``, ``camera_moved``, ``rule_removed``; None while open.
         label: class by majority vote.
         count: objects involved; 1 for per-object rules.
         score: median confidence, 0..1.

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
-from itertools import pairwise
 
 CARD_ID = r"[a-z0-9]+(-[a-z0-9]+)*"
 """What a card may be called."""
@@ -87,7 +84,20 @@ class DecodedHead:
     """Boxes (N, K, 4) as x1 y1 x2 y2 in px of the input, scores (N, K), classes (N, K): decoded inside the model."""
 
 
-Head = YoloxHead | DistributionHead | FastestHead | DecodedHead
+@dataclass(frozen=True, slots=True)
+class DetrHead:
+    """Two outputs: boxes (N, Q, 4) as centre and size in shares of the input, class logits (N, Q, columns) (RF-DETR).
+
+    Attributes:
+        columns: for each label the column of the logits that is its; others belong to no class.
+        width: how many columns there are.
+    """
+
+    columns: tuple[int, ...]
+    width: int
+
+
+Head = YoloxHead | DistributionHead | FastestHead | DecodedHead | DetrHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +151,7 @@ class Card:
         ap50: expected AP at IoU 0.5; None where unknown.
         ap_on: the pictures these were measured on.
         baking: how the file was baked; None for a published one.
+        least_tensorrt: version of TensorRT below which its answers are not sound, e.g. (10, 16); empty for any.
     """
 
     id: str
@@ -162,38 +173,4 @@ class Card:
     ap50: float | None = None
     ap_on: str = ""
     baking: Baking | None = None
-
-
-_FORBIDDEN_WORDS = {
-    "faces": "face faces facial facenet arcface iris",
-    "number plates": "plate plates lp lpr anpr alpr",
-    "reading text": "ocr text digit digits character characters",
-    "recognising persons again": "reid identity identities identification biometric biometrics gait",
-}
-_FORBIDDEN_RUNS = {
-    "facerecog": "faces",
-    "khuonmat": "faces",
-    "licenseplate": "number plates",
-    "licenceplate": "number plates",
-    "numberplate": "number plates",
-    "bienso": "number plates",
-    "reidentif": "recognising persons again",
-}
-
-
-def forbidden_label(label: str) -> str | None:
-    """Say which forbidden purpose a label or model name betrays, or None.
-
-    The software looks for incidents, never for identities: a model that finds faces or number plates, reads text or
-    recognises persons again is refused whatever it is wanted for. Whole words count (``surface`` is no face), and a
-    few that are also told by their letters run together; case, camelCase and Vietnamese marks make no difference.
-    """
-    plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()
-    words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", plain).lower())
-    for purpose, names in _FORBIDDEN_WORDS.items():
-        if set(names.split()) & set(words):
-            return purpose
-    if ("re", "id") in pairwise(words):
-        return "recognising persons again"
-    run = "".join(words)
-    return next((purpose for letters, purpose in _FORBIDDEN_RUNS.items() if letters in run), None)
+    least_tensorrt: tuple[int, ...] = ()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.core.detections import Detections
-from agent.detect.card import Card, DistributionHead, FastestHead, YoloxHead
+from agent.detect.card import Card, DetrHead, DistributionHead, FastestHead, YoloxHead
 from agent.detect.engine import Tensor
 from agent.detect.prepare import Fit
 from agent.errors import ModelError
@@ -60,6 +60,8 @@ def make_decoder(card: Card) -> Decoder:
         return DistributionDecoder(card, head)
     if isinstance(head, FastestHead):
         return FastestDecoder(card, head)
+    if isinstance(head, DetrHead):
+        return DetrDecoder(card, head)
     return DecodedDecoder(card)
 
 
@@ -146,6 +148,23 @@ class FastestDecoder:
         centre = (self._cells[rows] + np.tanh(raw[:, :2])) * self._pitch_px
         half = self._size_px / (1 + np.exp(-raw[:, 2:])) / 2
         return Candidates(np.hstack((centre - half, centre + half)), scores[rows], class_ids[rows])
+
+
+class DetrDecoder:
+    """RF-DETR: score = sigmoid of a class's logit; a box may stand for several classes, as upstream counts them."""
+
+    def __init__(self, card: Card, head: DetrHead) -> None:
+        self._size_px = np.array([card.input.width, card.input.height] * 2, np.float32)
+        self._columns = list(head.columns)
+        self.shapes: tuple[Shape, ...] = ((None, 4), (None, head.width))
+
+    def read(self, outputs: tuple[Tensor, ...], min_score: float) -> Candidates:
+        """See ``Decoder.read``."""
+        scores = _floats(1 / (1 + np.exp(-_floats(outputs[1][:, self._columns]))))
+        rows, class_ids = np.nonzero(scores >= min_score)
+        centre, size = np.split(_floats(outputs[0][rows]), 2, axis=1)
+        boxes = _floats(np.hstack((centre - size / 2, centre + size / 2)))
+        return Candidates(boxes * self._size_px, scores[rows, class_ids], class_ids)
 
 
 class DecodedDecoder:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,7 +19,7 @@ from agent.detect.cardfile import read_card
 from agent.detect.catalogue import card_files, find_card
 from agent.detect.detector import load_detector
 from agent.detect.engine import open_engine
-from agent.detect.modelfile import check_file, sha256_of
+from agent.detect.modelfile import check_file, check_terms, explained, sha256_of
 from agent.detect.modelstore import Receipt, receipt_path
 from agent.detect.settings import DetectSettings
 from agent.errors import ConfigError, ModelError
@@ -67,10 +65,10 @@ def add_model(
     card = find_card(card_id, models_dir) if own_card is None else read_card(own_card)
     digest = pinned_digest(file, card, allow_other)
     found = _try(card, file, picture)
-    receipt = Receipt(card.id, digest, file.stat().st_size, file.name, _today(), card.sha256 == digest)
+    receipt = Receipt(card.id, digest, file.stat().st_size, file.name, today(), card.sha256 == digest)
     target = models_dir / card.file
     # Root may read the file where the box's user may not; what is made is that user's.
-    with _explained(models_dir), file.open("rb") as content, as_owner(models_dir):
+    with explained(models_dir), file.open("rb") as content, as_owner(models_dir):
         models_dir.mkdir(parents=True, exist_ok=True)
         _install(content, file, target, receipt, "" if own_card is None else own_card.read_text("utf-8"))
     return Added(card, target, digest, receipt.pinned, found)
@@ -89,9 +87,10 @@ def pinned_digest(file: Path, card: Card, allow_other: bool) -> str:
     """Give a file's SHA-256, which must be the card's where that pins one, unless another export is allowed.
 
     Raises:
-        ModelError: it is another file, or plainly no model.
+        ModelError: it is another file, plainly no model, or under terms that are not taken.
     """
     check_file(file)
+    check_terms(file)
     digest = sha256_of(file)
     if not allow_other and card.sha256 not in ("", digest):
         raise ModelError(
@@ -146,9 +145,9 @@ def _install(content: IO[bytes], file: Path, target: Path, receipt: Receipt, car
         if sha256_of(part) != receipt.sha256:
             raise ModelError(str(file), "changed while it was copied, or the disk is failing; try again")
         _prove_whole(file, part)
-        _write_synced(receipt_path(target), receipt.to_json())
+        write_synced(receipt_path(target), receipt.to_json())
         if card_text:
-            _write_synced(target.with_suffix(".toml"), card_text)
+            write_synced(target.with_suffix(".toml"), card_text)
         part.replace(target)
         _sync(target.parent)
     finally:
@@ -163,7 +162,8 @@ def _prove_whole(file: Path, copy: Path) -> None:
         raise ModelError(str(file), "needs further files beside it; export it again as one single file") from error
 
 
-def _write_synced(path: Path, text: str) -> None:
+def write_synced(path: Path, text: str) -> None:
+    """Write a small file so that a power cut leaves the old one or the new one."""
     part = path.with_name(path.name + ".part")
     part.write_text(text, "utf-8")
     _sync(part)
@@ -178,15 +178,6 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _today() -> str:
+def today() -> str:
+    """Give the time as receipts have it."""
     return datetime.fromtimestamp(SystemClock().now().utc_us / 1e6, timezone.utc).isoformat(timespec="seconds")
-
-
-@contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ModelError(
-            str(error.filename or folder), f"cannot be written: {error.strerror}; check its owner and the free space"
-        ) from error

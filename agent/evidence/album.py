@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 NOT_MADE = "lost(not made)"
 """What an event says of a picture that could not be drawn or encoded."""
 
+WITHHELD = "withheld(camera moved)"
+"""What an event says where the camera may look past its privacy masks, so that no picture is taken."""
+
 _CLOSEUP_MARGIN = 0.25
 _BETTER = 1.1  # a candidate replaces the close-up only when it is this much better, so encoding stays rare
 _LOOK_BACK_EVERY_US = 2_000_000
@@ -109,6 +112,17 @@ class Album:
         refs = tuple(image.ref for image in images if image.leaves_box)
         told = replace(incident, images=refs, evidence="; ".join(said) or None)
         return Shot(replace(event, incident=told), tuple(images))
+
+    def forget(self) -> None:
+        """Drop every candidate: they may show what a mask hides."""
+        self._candidates.clear()
+        self._lately.clear()
+
+    def withhold(self, event: Event) -> Shot:
+        """Give an incident's event without any picture, and let it say so."""
+        if event.incident is None:
+            return Shot(event, ())
+        return Shot(replace(event, incident=replace(event.incident, evidence=WITHHELD)), ())
 
     def _take(self, frame: Frame, taken: Sequence[Slot], persons: Sequence[Box]) -> None:
         for slot in taken:

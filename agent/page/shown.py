@@ -55,6 +55,7 @@ class Tile:
         fps: frames judged per second; None while unknown.
         image_ms: box-monotonic ms of its newest frame; None before the first.
         preview: address of its newest picture, another with every picture; None before the first.
+        ailments: what is wrong with its picture, the most serious first; catalogue keys below ``ailment.``.
     """
 
     camera: str
@@ -64,6 +65,7 @@ class Tile:
     fps: float | None
     image_ms: int | None
     preview: str | None
+    ailments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

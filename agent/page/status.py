@@ -25,11 +25,17 @@ def warnings(
 ) -> tuple[Notice, ...]:
     """List what a visitor must know before believing the rest, most pressing first."""
     found = [*_of_program("watch", watch, now), *_of_program("uplink", uplink, now)]
+    if watch is not None and watch.building and not is_stale(watch, now):
+        found.append(Notice("building", "bad", watch.building))
     if watch is not None and watch.trouble:
         found.append(Notice("trouble", "bad", watch.trouble))
     if watch is not None and watch.slow and not is_stale(watch, now):
         names = {camera.id: camera.name for camera in settings.cameras}
         found.append(Notice("slow", "bad", ", ".join(names.get(camera, camera) for camera in watch.slow)))
+    if watch is not None and not is_stale(watch, now):
+        moved = {camera.id for camera in watch.cameras if "moved" in camera.ailments}
+        names_moved = ", ".join(camera.name for camera in settings.cameras if camera.id in moved)
+        found.extend([Notice("moved", "bad", names_moved)] if names_moved else [])
     if watch is not None and watch.box.cause and not is_stale(watch, now):
         found.append(Notice(f"pace_{watch.box.cause}", fact=f"{100 * watch.box.pace:.0f}"))
     if now.state is ClockState.UNSET:
@@ -104,4 +110,5 @@ def _tile(camera: str, name: str, status: CameraStatus | None, silent: bool, pre
     image_ms = status.frame_mono_us // 1000 if status.frame_mono_us else None
     if silent:
         return Tile(camera, name, "unknown", "", None, image_ms, preview)
-    return Tile(camera, name, status.state, status.reason, status.fps, image_ms, preview)
+    ailments = status.ailments if status.state == "running" else ()
+    return Tile(camera, name, status.state, status.reason, status.fps, image_ms, preview, ailments)

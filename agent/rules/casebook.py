@@ -117,6 +117,10 @@ class Casebook:
         within_us = round(self._rule.reopen_within_s * 1e6)
         return within_us > 0 and since_us - end_us <= within_us
 
+    def forget_places(self) -> None:
+        """Forget where incidents ended: those places are elsewhere in the picture now."""
+        self._formers.clear()
+
     def former_at(self, number: int) -> Former | None:
         """The incident that last ended at the place ``number``, while remembered."""
         return self._formers.get(number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from agent.clock import Moment
 from agent.core.event import Event
 from agent.rules.judgement import Scene
 from agent.rules.schedule import Schedule
@@ -29,6 +30,10 @@ class Family(Protocol):
 
     def stays(self) -> Iterable[Stay]:
         """Everything pending or open."""
+        ...
+
+    def suspend(self, at: Moment) -> list[Event]:
+        """End what is open and drop what is pending: the zone no longer lies where it was drawn."""
         ...
 
 

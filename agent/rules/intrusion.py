@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
+from agent.clock import Moment
 from agent.core.event import Event
 from agent.core.polygon import Polygon
 from agent.rules.casebook import Casebook, Sighting
@@ -51,6 +52,15 @@ class Intrusion:
             if stay is not None:
                 self._judge_stay(stay, present, scene, anyone_left=anyone_left)
         return self._casebook.collect(scene.now_us)
+
+    def suspend(self, at: Moment) -> list[Event]:
+        """Let go of the zone, as the camera was moved; say what ended."""
+        self._insides.clear()
+        self._lately.clear()
+        for stay in list(self.stays()):
+            self._casebook.end(stay, at, End(stay.last_seen_us, "camera_moved"))
+        self._casebook.forget_places()
+        return self._casebook.collect(at.mono_us)
 
     def _wake(self, scene: Scene) -> None:
         self._insides.clear()

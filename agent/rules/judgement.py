@@ -43,6 +43,7 @@ class Scene:
         resumed_us: monotonic µs of the first good frame after the last blindness of any length.
         blind_us: how long the camera was blind right before this frame; 0 for an ordinary interval.
         long_blind: whether that was too long to believe that nothing changed.
+        unmoved: incident ids whose place looks as it did while their object was detected (the backdrop says so).
     """
 
     at: Moment
@@ -52,6 +53,7 @@ class Scene:
     resumed_us: int
     blind_us: int = 0
     long_blind: bool = False
+    unmoved: frozenset[str] = frozenset()
 
     @property
     def now_us(self) -> int:

@@ -9,6 +9,7 @@ from agent.core.event import Event
 from agent.core.incident import Slot, SlotKey
 from agent.core.polygon import Polygon
 from agent.core.track import Track
+from agent.core.view import Geometry, View
 from agent.rules.casebook import Casebook, NewId
 from agent.rules.family import Family
 from agent.rules.intrusion import Intrusion
@@ -27,6 +28,7 @@ _FAMILIES: dict[str, Callable[[RuleSettings, Polygon, Schedule, Casebook], Famil
     "parked_vehicle": StoppedVehicle,
     "intrusion": Intrusion,
 }
+_PLAIN_VIEW = View()
 _STORED_SEEN_US = 5_000_000  # a restart may not believe an object missing for longer than it was
 
 
@@ -40,11 +42,15 @@ class Rulebook:
         now: the time of this start.
         restored: the camera's slots in the store.
         new_id: makes event and incident ids from wall µs.
+
+    Attributes:
+        camera: camera id.
     """
 
     def __init__(
         self, settings: RulebookSettings, now: Moment, restored: Sequence[Slot] = (), new_id: NewId = uuid7
     ) -> None:
+        self.camera = settings.camera
         self._new_id = new_id
         armed = {(rule.rule, rule.zone): rule for rule in settings.rules if rule.armed}
         self._severities = {key: rule.severity for key, rule in armed.items()}
@@ -57,23 +63,40 @@ class Rulebook:
         self._at = now
         self._slots = tuple(stay.slot(now) for stay in self._stays())
 
-    def judge(self, at: Moment, tracks: Sequence[Track], width_px: int, height_px: int) -> Judgement:
+    def judge(
+        self, at: Moment, tracks: Sequence[Track], width_px: int, height_px: int, view: View = _PLAIN_VIEW
+    ) -> Judgement:
         """Take one frame's tracks; a frame that is not later than the last one gives nothing.
+
+        While the view is doubtful nothing is judged, as if the camera were blind; once it is invalid, everything
+        pending is dropped, everything open ends, and nothing begins until it is valid again.
 
         Args:
             at: when the frame was taken; events happen at this moment.
             tracks: all live tracks of the camera, the unseen included.
             width_px: width of the frame.
             height_px: height of the frame.
+            view: what the picture itself says.
         """
-        if not self._sight.look(at.mono_us):
+        if view.geometry is Geometry.INVALID:
+            return self._suspend(at)
+        if view.geometry is Geometry.DOUBTFUL or not self._sight.look(at.mono_us):
             return Judgement()
         self._at = at
         sight, size = self._sight, Size(width_px, height_px)
         if sight.long_blind:
             self._trails.forget()
         self._trails.follow(tracks, at.mono_us, sight.resumed_us, size)
-        scene = Scene(at, size, self._trails.live, sight.begun_us, sight.resumed_us, sight.blind_us, sight.long_blind)
+        scene = Scene(
+            at,
+            size,
+            self._trails.live,
+            sight.begun_us,
+            sight.resumed_us,
+            sight.blind_us,
+            sight.long_blind,
+            view.unmoved,
+        )
         events = [*self._close_leftovers(at), *(event for family in self._families for event in family.judge(scene))]
         return self._report(events)
 
@@ -81,6 +104,13 @@ class Rulebook:
     def slots(self) -> tuple[Slot, ...]:
         """Everything pending or open, as of the last frame."""
         return self._slots
+
+    def _suspend(self, at: Moment) -> Judgement:
+        """Let go of everything; when zones count again, the camera begins to see anew."""
+        self._at = at
+        self._sight = Sight()
+        self._trails.forget()
+        return self._report([*self._close_leftovers(at), *(e for family in self._families for e in family.suspend(at))])
 
     def _stays(self) -> Iterable[Stay]:
         return (stay for family in self._families for stay in family.stays())

@@ -46,6 +46,7 @@ class RuleSettings:
             0 = never.
         cooldown_s: a further incident of the same slot within this is ``quiet``.
         occlusion_grace_s: how long a slot survives while something else covers it.
+        backdrop_grace_s: how long a slot survives undetected while the picture shows no change there; 0 = not at all.
         min_box_px: objects smaller on their longer side are ignored, px of the frame.
         min_score: the median score an object needs.
         labels: classes that count.
@@ -67,6 +68,7 @@ class RuleSettings:
     schedule: tuple[Window, ...]
     severity: Severity
     armed: bool = True
+    backdrop_grace_s: float = 600.0
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Defaults:
     reopen_within_s: float = 10.0
     cooldown_s: float = 600.0
     occlusion_grace_s: float = 30.0
+    backdrop_grace_s: float = 600.0
     min_box_px: int = 24
     min_score: float = 0.4
     labels: frozenset[str] = field(default_factory=frozenset)

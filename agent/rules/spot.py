@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from agent.core.classes import same_kind
 from agent.rules.casebook import SAME_PLACE_IOU
@@ -19,12 +20,25 @@ _COVERED = 0.5
 _DRIVEN_US = 300_000  # two samples apart: one wild box is no departure
 
 
+@dataclass(frozen=True, slots=True)
+class Grace:
+    """How long a place is believed to be taken without a detection.
+
+    Attributes:
+        covered_us: while something else covers it.
+        unmoved_us: while the picture shows no change there.
+    """
+
+    covered_us: int
+    unmoved_us: int
+
+
 class Spot:
     """One stay of a standing object, tied to the trail of whatever stands there now.
 
     Args:
         stay: the rule state that a restart keeps.
-        occlusion_grace_us: how long the place may be covered without counting as empty.
+        grace: how long the place may be covered, or its object undetected, without counting as empty.
         trail: who stands there, if known.
 
     Attributes:
@@ -32,18 +46,19 @@ class Spot:
         trail: who stands there; None while nobody is recognised.
         accepted_us: when the object was last on its place and passed the rule's thresholds.
         left_us: when it began to leave, once it was seen leaving; None otherwise.
+        there_us: when it was last known to stand there, detected or not.
     """
 
-    def __init__(self, stay: Stay, occlusion_grace_us: int, trail: Trail | None = None) -> None:
+    def __init__(self, stay: Stay, grace: Grace, trail: Trail | None = None) -> None:
         self.stay = stay
         self.trail = trail
         self.accepted_us: int | None = None
         self.left_us: int | None = None
-        self._occlusion_grace_us = occlusion_grace_us
+        self._grace = grace
         self._off_since_us: int | None = None
         self._off_last_us = 0
         self._moved_us = 0
-        self._covered_us = stay.last_seen_us
+        self._covered_us = self.there_us = stay.last_seen_us
 
     def observe(self, scene: Scene, free: list[Trail]) -> None:
         """Find the object in a frame; the trail that stands here is taken out of ``free``."""
@@ -57,6 +72,7 @@ class Spot:
         if self.trail is not None and self.trail.last.mono_us == scene.now_us:
             self._see(self.trail, scene, on_place=on_place)
         self._note_cover(scene)
+        self._note_unmoved(scene)
 
     def tie(self, trail: Trail, now_us: int) -> None:
         """Let ``trail`` stand here from now on."""
@@ -93,8 +109,8 @@ class Spot:
         )
 
     def missing_us(self, scene: Scene) -> int:
-        """How long the object has been missing without being covered, while the camera could see."""
-        return scene.unseen_us(max(self.stay.last_seen_us, self._covered_us))
+        """How long the object has been missing, neither covered nor made out otherwise, while the camera could see."""
+        return scene.unseen_us(max(self.there_us, self._covered_us))
 
     @property
     def off_place(self) -> bool:
@@ -135,8 +151,14 @@ class Spot:
             for sample in lately
         )
 
+    def _note_unmoved(self, scene: Scene) -> None:
+        self.there_us = max(self.there_us, self.stay.last_seen_us)
+        undetected_us = scene.unseen_us(self.stay.last_seen_us)
+        if self.stay.incident in scene.unmoved and undetected_us <= self._grace.unmoved_us:
+            self.there_us = scene.now_us
+
     def _note_cover(self, scene: Scene) -> None:
-        if scene.unseen_us(self.stay.last_seen_us) <= self._occlusion_grace_us and self._covered(scene, 0):
+        if scene.unseen_us(self.there_us) <= self._grace.covered_us and self._covered(scene, 0):
             self._covered_us = scene.now_us
 
     def _covered(self, scene: Scene, within_us: int) -> bool:

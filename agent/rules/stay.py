@@ -120,7 +120,7 @@ class End:
 
     Attributes:
         at_us: monotonic µs of the last supporting frame.
-        reason: ``left``, ``lost``, ``schedule``, ``restart`` or ``rule_removed``.
+        reason: ``left``, ``lost``, ``schedule``, ``restart``, ``camera_moved`` or ``rule_removed``.
     """
 
     at_us: int

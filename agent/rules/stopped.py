@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from agent.clock import Moment
 from agent.core.classes import same_kind
 from agent.core.event import Event
 from agent.core.polygon import Polygon
@@ -17,7 +18,7 @@ from agent.rules.inside import Area
 from agent.rules.judgement import Scene
 from agent.rules.schedule import Schedule
 from agent.rules.settings import RuleSettings
-from agent.rules.spot import Spot
+from agent.rules.spot import Grace, Spot
 from agent.rules.stay import End, Stay
 from agent.rules.still import WINDOW_US, Rest
 from agent.rules.trail import Trail
@@ -34,9 +35,9 @@ class StoppedVehicle:
         self._area = Area(outline)
         self._watchman = Watchman(schedule)
         self._casebook = casebook
-        self._grace_us = round(rule.occlusion_grace_s * 1e6)
+        self._grace = Grace(round(rule.occlusion_grace_s * 1e6), round(rule.backdrop_grace_s * 1e6))
         self._open_grace_us = max(_OPEN_GRACE_US, round(rule.end_confirm_s * 1e6))
-        self._spots = {number: Spot(stay, self._grace_us) for number, stay in casebook.stays.items()}
+        self._spots = {number: Spot(stay, self._grace) for number, stay in casebook.stays.items()}
 
     def stays(self) -> Iterable[Stay]:
         """Everything pending or open."""
@@ -48,7 +49,7 @@ class StoppedVehicle:
         if scene.long_blind:
             self._wake(scene)
         if armed_since_us is None:
-            self._close_all(scene)
+            self._close_all(scene.at, "schedule")
         else:
             free = self._observe(scene)
             for spot in self._ranked():
@@ -69,12 +70,18 @@ class StoppedVehicle:
             else:
                 self._drop(spot)
 
-    def _close_all(self, scene: Scene) -> None:
+    def suspend(self, at: Moment) -> list[Event]:
+        """Let go of every place, as the camera was moved; say what ended."""
+        self._close_all(at, "camera_moved")
+        self._casebook.forget_places()
+        return self._casebook.collect(at.mono_us)
+
+    def _close_all(self, at: Moment, reason: str) -> None:
         for spot in self._ranked():
             if spot.left_us is not None:
-                self._finish(spot, scene, End(spot.left_us, "left"))
+                self._finish(spot, at, End(spot.left_us, "left"))
             else:
-                self._finish(spot, scene, End(spot.stay.last_seen_us, "schedule"))
+                self._finish(spot, at, End(spot.there_us, reason))
 
     def _observe(self, scene: Scene) -> list[Trail]:
         """Let every spot find its vehicle; return the trails that stand nowhere known."""
@@ -92,9 +99,9 @@ class StoppedVehicle:
             self._drop(spot)
         elif spot.left_us is not None:
             if self._gone_for_good(spot, scene, scene.unseen_us(spot.left_us)):
-                self._finish(spot, scene, End(spot.left_us, "left"))
+                self._finish(spot, scene.at, End(spot.left_us, "left"))
         elif spot.missing_us(scene) > (self._open_grace_us if stay.is_open else PENDING_GRACE_US):
-            self._finish(spot, scene, End(stay.last_seen_us, "restart" if stay.restored else "lost"))
+            self._finish(spot, scene.at, End(spot.there_us, "restart" if stay.restored else "lost"))
 
     def _open_due(self, scene: Scene) -> None:
         for spot in self._ranked():
@@ -129,7 +136,7 @@ class StoppedVehicle:
             preexisting = _preexisting(trail, rest, scene.begun_us)
             number = self._casebook.number_for(trail.label, rest.box)
             stay = self._casebook.begin(number, seen, scene.at, preexisting=preexisting)
-            spot = self._spots[number] = Spot(stay, self._grace_us, trail)
+            spot = self._spots[number] = Spot(stay, self._grace, trail)
             spot.accepted_us = scene.now_us
 
     def _occupied(self, trail: Trail, seen: Sighting, scene: Scene) -> bool:
@@ -144,7 +151,7 @@ class StoppedVehicle:
                 spot.stay.excluded_us += max(0, seen.since_us - spot.left_us)
                 spot.tie(trail, scene.now_us)
                 return True
-            self._finish(spot, scene, End(spot.left_us, "left"))
+            self._finish(spot, scene.at, End(spot.left_us, "left"))
         return False
 
     def _reopened(self, trail: Trail, seen: Sighting, scene: Scene) -> bool:
@@ -152,13 +159,13 @@ class StoppedVehicle:
         for former in self._casebook.formers_near(seen.label, seen.box, REOPEN_IOU):
             if self._casebook.continues(former.end_us, seen.since_us) and former.stay.key.slot not in self._spots:
                 stay = self._casebook.reopen(former, seen, scene.at)
-                self._spots[stay.key.slot] = Spot(stay, self._grace_us, trail)
+                self._spots[stay.key.slot] = Spot(stay, self._grace, trail)
                 return True
         return False
 
-    def _finish(self, spot: Spot, scene: Scene, end: End) -> None:
+    def _finish(self, spot: Spot, at: Moment, end: End) -> None:
         del self._spots[spot.stay.key.slot]
-        self._casebook.end(spot.stay, scene.at, end)
+        self._casebook.end(spot.stay, at, end)
 
     def _drop(self, spot: Spot) -> None:
         del self._spots[spot.stay.key.slot]

@@ -99,6 +99,18 @@ CREATE TABLE slots (
 ) STRICT
 """
 
+# States of cameras whose end HQ has not been told. Written and deleted by watch, in the transaction of the event that
+# tells the state's begin or end.
+_AILMENTS = """
+CREATE TABLE ailments (
+  camera TEXT NOT NULL,
+  state TEXT NOT NULL,
+  event_id TEXT NOT NULL CHECK (length(event_id) = 36),
+  since_utc_us INTEGER NOT NULL,
+  PRIMARY KEY (camera, state)
+) STRICT
+"""
+
 # Pictures meant to leave, in order; not sealed: each is proved by its hash inside a signed event. Written by watch;
 # deleted by its retention once acknowledged. A picture given up before that stays as a tombstone (``gone``).
 _LOG_M = """
@@ -230,7 +242,12 @@ class FileSchema:
         return GENERATION * 1000 + len(self.steps)
 
 
-WATCH = FileSchema("watch.db", "watch", "aw", ((_META, _EPOCHS, *_LOG_A, _KEEP.replace("@", "a"), *_log("w"), _SLOTS),))
+WATCH = FileSchema(
+    "watch.db",
+    "watch",
+    "aw",
+    ((_META, _EPOCHS, *_LOG_A, _KEEP.replace("@", "a"), *_log("w"), _SLOTS), (_AILMENTS,)),
+)
 MEDIA = FileSchema(
     "media.db",
     "watch",

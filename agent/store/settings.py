@@ -60,6 +60,11 @@ class StoreSettings:
         return self.state_dir / "originals"
 
     @property
+    def views_dir(self) -> Path:
+        """Reference views of the cameras: tiny, masked, and never sent."""
+        return self.state_dir / "views"
+
+    @property
     def keys_dir(self) -> Path:
         """Signing keys, one a program, and their public halves."""
         return self.given_keys_dir or self.state_dir / "keys"

@@ -97,6 +97,14 @@ SELECT camera, rule, zone, slot, phase, incident, rev, since_mono_us, since_utc_
 FROM slots ORDER BY camera, rule, zone, slot
 """
 
+# --- states of cameras -------------------------------------------------------------------------------------------
+PUT_AILMENT = """
+INSERT INTO ailments (camera, state, event_id, since_utc_us) VALUES (?, ?, ?, ?)
+ON CONFLICT (camera, state) DO UPDATE SET event_id = excluded.event_id, since_utc_us = excluded.since_utc_us
+"""
+DROP_AILMENT = "DELETE FROM ailments WHERE camera = ? AND state = ?"
+AILMENTS = "SELECT camera, state, event_id, since_utc_us FROM ailments ORDER BY camera, state"
+
 # --- delivery ----------------------------------------------------------------------------------------------------
 WATERMARKS = "SELECT stream, epoch, upto FROM watermarks"
 FORKS = "SELECT stream, epoch, claimed_upto FROM forks"

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from agent.clock import Clock, Moment
+from agent.core.ailment import Ailment
 from agent.core.event import Event
 from agent.core.image import Image
 from agent.core.incident import Slot, SlotKey
@@ -53,12 +54,19 @@ class WatchStore:
             self._closing = undo.pop_all()
 
     def record(
-        self, events: Sequence[Event], taken: Sequence[Slot], freed: Sequence[SlotKey], images: Sequence[Image]
+        self,
+        events: Sequence[Event],
+        taken: Sequence[Slot],
+        freed: Sequence[SlotKey],
+        images: Sequence[Image],
+        *,
+        ailing: Sequence[Ailment] = (),
+        cured: Sequence[Ailment] = (),
     ) -> None:
         """Record one frame's worth: when this returns, all of it is durable; when it raises, call it again.
 
         Pictures come first; one that cannot be kept never holds back its event, which then says ``lost(reason)``
-        instead of naming it. Events and rule state are one transaction.
+        instead of naming it. Events, rule state and states of cameras are one transaction.
 
         Args:
             events: for stream ``a``, in order; one recorded already is not recorded twice.
@@ -66,6 +74,8 @@ class WatchStore:
             freed: slots that are no more.
             images: of these events; one that leaves the box belongs to the events that name it, a clean one to those
                 that name a picture of its kind.
+            ailing: states of cameras that these events tell the begin of.
+            cured: those that they tell the end of.
 
         Raises:
             StoreFull, StoreError: nothing was recorded; try again.
@@ -80,7 +90,7 @@ class WatchStore:
             damage = error
             lost = {image.sha256: "damaged" for image in images}
         told = [_without(event, images, lost) for event in events]
-        self._watch.write(lambda: self._put(told, taken, freed))
+        self._watch.write(lambda: self._put(told, taken, freed, ailing, cured))
         if damage is not None:
             raise damage
 
@@ -91,6 +101,10 @@ class WatchStore:
     def slots(self) -> list[Slot]:
         """Give the rule state that was there at the last commit."""
         return [slot_of(row) for row in self._watch.ask(sql.SLOTS)]
+
+    def ailments(self) -> list[Ailment]:
+        """Give the states of cameras whose end HQ has not been told."""
+        return [Ailment(*row) for row in self._watch.ask(sql.AILMENTS)]
 
     def cameras_lost(self) -> frozenset[str]:
         """Name the cameras of which the newest fact that is still kept says ``camera.lost``."""
@@ -120,13 +134,25 @@ class WatchStore:
         """Close both files and let another process write them."""
         self._closing.close()
 
-    def _put(self, events: Sequence[Event], taken: Sequence[Slot], freed: Sequence[SlotKey]) -> None:
+    def _put(
+        self,
+        events: Sequence[Event],
+        taken: Sequence[Slot],
+        freed: Sequence[SlotKey],
+        ailing: Sequence[Ailment],
+        cured: Sequence[Ailment],
+    ) -> None:
         for event in events:
             self._watch.append("a", event)
         for key in freed:
             self._watch.run(sql.FREE_SLOT, *key_row(key))
         for slot in taken:
             self._watch.run(sql.PUT_SLOT, *slot_row(slot))
+        for ailment in cured:
+            self._watch.run(sql.DROP_AILMENT, ailment.camera, ailment.state)
+        for ailment in ailing:
+            row = (ailment.camera, ailment.state, ailment.event_id, ailment.since_utc_us)
+            self._watch.run(sql.PUT_AILMENT, *row)
 
 
 def _owners(image: Image, events: Sequence[Event]) -> list[Event]:

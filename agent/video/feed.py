@@ -184,6 +184,8 @@ class CameraFeed:
             loop=camera.loop,
             open_timeout_s=camera.open_timeout_s,
             read_timeout_s=camera.read_timeout_s,
+            fps=camera.fps,
+            fit=camera.fit,
         )
 
     def _receive(self, grab: Grab, live: bool) -> None:
@@ -197,7 +199,7 @@ class CameraFeed:
         elif not whole or self._room():
             self._cadence.took(at.mono_us)
             self._newest, self._put_us = at, arrived.mono_us
-            self._dropped += not self._slot.put(Shot(grab.pixels, self._seq, at))
+            self._dropped += not self._slot.put(Shot(grab.pixels, self._seq, at, grab.new_canvas))
         self._come_back()
 
     def _clip_moment(self, pts_us: int | None, arrived: Moment, whole: bool) -> Moment:

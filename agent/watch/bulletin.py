@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from agent import runtime
@@ -21,17 +21,21 @@ from agent.watch.settings import WatchSettings
 log = logging.getLogger(__name__)
 
 _PREVIEW_EVERY_US = 1_000_000
+_NOTHING: Mapping[str, tuple[str, ...]] = {}
 
 
 class Bulletin:
     """Writes ``watch.json`` and one redacted preview a camera, each at most once a second."""
 
-    def __init__(self, settings: WatchSettings, clock: Clock, gauge: Gauge, detector: str) -> None:
+    def __init__(
+        self, settings: WatchSettings, clock: Clock, gauge: Gauge, detector: str, news: Callable[[], str] = str
+    ) -> None:
         self._dir = settings.runtime_dir
         self._evidence: EvidenceSettings = settings.evidence
         self._clock = clock
         self._gauge = gauge
         self._detector = detector
+        self._news = news
         self._pace = Pace()
         self._shown_us: dict[str, int] = {}
 
@@ -48,11 +52,22 @@ class Bulletin:
         except (OSError, *FAULTS) as error:  # a full runtime directory costs the preview, never the facts
             log.warning("cannot make the preview of camera %s: %s", frame.camera, error)
 
-    def status(self, cameras: Sequence[CameraStatus], trouble: str, box: BoxStatus | None = None) -> None:
-        """Renew the status file."""
-        now = self._clock.now()
+    def status(
+        self,
+        cameras: Sequence[CameraStatus],
+        trouble: str,
+        ailments: Mapping[str, tuple[str, ...]] = _NOTHING,
+        box: BoxStatus | None = None,
+    ) -> None:
+        """Renew the status file; ``ailments`` is what is wrong with each camera's picture."""
+        now, news = self._clock.now(), self._news()
         judged = tuple(
-            replace(camera, fps=self._gauge.fps(camera.id, now.mono_us), gated=self._gauge.gated_of(camera.id))
+            replace(
+                camera,
+                fps=self._gauge.fps(camera.id, now.mono_us),
+                gated=self._gauge.gated_of(camera.id),
+                ailments=ailments.get(camera.id, ()),
+            )
             for camera in cameras
         )
         status = WatchStatus(
@@ -60,7 +75,7 @@ class Bulletin:
             utc_us=now.utc_us,
             clock=now.state.value,
             cameras=judged,
-            detector=self._detector,
+            detector=f"{self._detector} ({news})" if news else self._detector,
             detect_ms=self._gauge.inference_ms(now.mono_us),
             trouble=trouble,
             slow=() if trouble else self._pace.slow(now, judged),  # while nothing can be recorded, nothing is judged

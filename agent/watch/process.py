@@ -5,35 +5,38 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 
-from agent import journal, runtime
+from agent import journal
 from agent.clock import Clock, Moment, uuid7
 from agent.core.event import Event, Json
-from agent.core.incident import Slot
 from agent.core.source import Opener
-from agent.detect.detector import Detector, open_detector
-from agent.errors import StoreDamaged, StoreVersion
-from agent.evidence.album import Shot
-from agent.rules.restore import retire
+from agent.detect.detector import Detector
+from agent.errors import StoreDamaged, StoreVersion, WornOut
 from agent.stage.source import open_rendered
 from agent.store.signing import signer_of
 from agent.store.watch_store import WatchStore
+from agent.video import source as video
 from agent.video.capture import CameraSet
-from agent.video.opencv import open_opencv
+from agent.video.jetson import open_jetson
+from agent.video.settings import CameraSettings
+from agent.watch.asks import Asks
 from agent.watch.bulletin import Bulletin
+from agent.watch.commission import obtain_detector
 from agent.watch.gate import Gate
 from agent.watch.gauge import Gauge
 from agent.watch.lookout import Batch, Lookout
 from agent.watch.presence import Presence
+from agent.watch.reaches import leftovers, rivers
 from agent.watch.recorder import Recorder
-from agent.watch.river import Catch, River
 from agent.watch.settings import WatchSettings
+from agent.watch.views import ViewShelf
 from agent.watch.warden import Warden
 
 log = logging.getLogger(__name__)
 
-BACKENDS: Mapping[str, Opener] = {"opencv": open_opencv, "rendered": open_rendered}
+BACKENDS: Mapping[str, Opener] = {**video.BACKENDS, "rendered": open_rendered}
 
 TURN_S = 0.0005
 """How long a thread may go on while another wants its turn; Python's own 5 ms would let the judge keep the network
@@ -56,7 +59,9 @@ def run(settings: WatchSettings, clock: Clock, stop: threading.Event) -> int:
     sys.setswitchinterval(TURN_S)
     store = WatchStore(settings.store, signer_of(settings.store, "watch"), clock)
     try:
-        detector = open_detector(settings.detect)
+        detector = obtain_detector(settings, clock, stop)
+        if detector is None:
+            return 0
         watch = Watch(settings, clock, stop, store, detector)
         try:
             watch.start()
@@ -91,13 +96,15 @@ class Watch:
         self._store = store
         self._detector = detector
         self._gauge = Gauge()
-        self._cameras = CameraSet(settings.cameras, backends, clock)
+        self._cameras = CameraSet([sized(camera, detector) for camera in settings.cameras], backends, clock)
         self._gates = {camera.id: Gate(wanted=settings.detect.motion_gate) for camera in settings.cameras}
         self._lookout = Lookout(self._cameras, detector, self._gates, stop)
-        self._rivers = rivers(settings, detector.labels, store.slots(), now)
+        self._views = ViewShelf(settings.store.views_dir)
+        self._rivers = rivers(settings, detector.labels, (store.slots(), store.ailments(), now), self._views.load)
         self._presence = Presence([camera.id for camera in settings.cameras], now, store.cameras_lost())
-        self._bulletin = Bulletin(settings, clock, self._gauge, detector.describe())
+        self._bulletin = Bulletin(settings, clock, self._gauge, detector.describe(), detector.news)
         self._recorder = Recorder(store, stop, self._tell)
+        self._asks = Asks(settings.store.ask_dir("watch"), self._recorder, self._rivers, self._views)
         self._warden = Warden(settings.health, self._cameras.slow_down)
         self._next_us = {"status": 0, "minute": now.mono_us + round(_MINUTE_S * 1e6), "retain": 0}
 
@@ -110,7 +117,8 @@ class Watch:
             "detector": self._detector.describe(),
         }
         self._recorder.note(self._fact("agent.start", detail))
-        self._recorder.catch(leftovers(self._store.slots(), self._rivers, self._clock.now()))
+        self._recorder.catch(leftovers(self._settings, self._store.slots(), self._store.ailments(), self._clock.now()))
+        self._views.tidy(self._rivers)
         self._cameras.start()
         self._lookout.start()
         log.info("watching %d cameras with %s", len(self._settings.cameras), self._detector.describe())
@@ -134,12 +142,13 @@ class Watch:
             self._gauge.inferred(batch.began_us, batch.took_s)
         for look in batch.looks:
             frame, river = look.frame, self._rivers[look.frame.camera]
+            catch = river.hold(frame) if look.found is None else river.flow(frame, look.found)
+            self._recorder.catch(catch)
             if look.found is None:
-                self._recorder.catch(river.hold(frame))
                 self._gauge.gated(frame.camera)
             else:
-                self._recorder.catch(river.flow(frame, look.found))
                 self._gates[frame.camera].judged(frame, calm=river.calm)
+            self._views.keep(frame.camera, catch.views)
             now = self._clock.now()
             self._presence.heard(frame.camera, now)
             self._gauge.judged(frame.camera, now.mono_us)
@@ -147,6 +156,9 @@ class Watch:
 
     def _routine(self) -> None:
         journal.notify("WATCHDOG=1")
+        worn = open_jetson.worn(self._settings.max_rebuilds)
+        if worn:
+            raise WornOut(f"starting afresh, nothing is lost by it: {worn}")
         now = self._clock.now()
         for event in self._presence.changes(now, self._cameras.statuses()):
             log.warning("%s: %s", event.kind, event.detail["camera"])
@@ -155,7 +167,7 @@ class Watch:
             self._recorder.note(event)
         if self._due("status", now, _STATUS_S):
             self._tell()
-            self._answer_asks(now)
+            self._asks.answer(self._clock)
         if self._due("minute", now, _MINUTE_S):
             self._recorder.note(self._fact("health.minute", self._counts(now)))
         if self._due("retain", now, _RETAIN_S):
@@ -168,18 +180,8 @@ class Watch:
         return True
 
     def _tell(self) -> None:
-        self._bulletin.status(self._cameras.statuses(), self._recorder.trouble, self._warden.status)
-
-    def _answer_asks(self, now: Moment) -> None:
-        for path, ask in runtime.pending_asks(self._settings.store.ask_dir("watch")):
-            if ask is None or ask.what != "test_alert":
-                log.warning("ignoring the request in %s: not one this program knows", path.name)
-            elif ask.expired(now):
-                log.warning("request %s (%s) has expired; ask again", ask.id, ask.what)
-            else:
-                log.info("test alert asked for: %s", ask.id)
-                self._recorder.alert(self._fact("test.alert", {"re": ask.id}))
-            path.unlink(missing_ok=True)
+        ailments = {camera: river.states for camera, river in self._rivers.items()}
+        self._bulletin.status(self._cameras.statuses(), self._recorder.trouble, ailments, self._warden.status)
 
     def _counts(self, now: Moment) -> dict[str, Json]:
         judged: dict[str, Json] = dict(self._gauge.take_totals())
@@ -198,21 +200,8 @@ class Watch:
         return Event(uuid7(now.utc_us), kind, now, detail=detail)
 
 
-def leftovers(slots: Sequence[Slot], cameras: Collection[str], now: Moment) -> Catch:
-    """End what is still open on cameras that this site no longer has."""
-    judgement = retire([slot for slot in slots if slot.key.camera not in cameras], now)
-    return Catch(tuple(Shot(event, ()) for event in judgement.events), judgement.taken, judgement.freed)
-
-
-def rivers(settings: WatchSettings, labels: tuple[str, ...], slots: Sequence[Slot], now: Moment) -> dict[str, River]:
-    """Dig one river a camera, with the rule state that the store kept for it."""
-    return {
-        book.camera: River(
-            book,
-            settings.track,
-            settings.evidence,
-            labels,
-            ([slot for slot in slots if slot.key.camera == book.camera], now),
-        )
-        for book in settings.rulebooks
-    }
+def sized(camera: CameraSettings, detector: Detector) -> CameraSettings:
+    """Tell a camera that scales in hardware how much room its pictures have in the model's input."""
+    if camera.backend != "jetson" or camera.scale != "detector":
+        return camera
+    return replace(camera, fit=(detector.card.input.width, detector.card.input.height))

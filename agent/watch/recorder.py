@@ -39,8 +39,12 @@ class Recorder:
             return
         events = [fitted(shot.event) for shot in catch.shots]
         images: Sequence[Image] = [image for shot in catch.shots for image in shot.images]
-        self._insist(lambda: self._store.record(events, catch.taken, catch.freed, images))
+        self._insist(
+            lambda: self._store.record(events, catch.taken, catch.freed, images, ailing=catch.ailing, cured=catch.cured)
+        )
         for event in events:
+            if event.kind.startswith("camera."):
+                log.warning("%s: %s", event.kind, _states(event))
             if event.incident is not None:
                 what = (event.id, event.incident.rule, event.incident.zone, event.incident.camera)
                 log.info("recorded %s %s: %s in zone %s of camera %s", event.kind, *what)
@@ -74,3 +78,7 @@ class Recorder:
                     log.warning("recording again")
                 self.trouble = ""
                 return
+
+
+def _states(event: Event) -> str:
+    return " ".join(str(event.detail[key]) for key in ("camera", "state", "reason", "by") if key in event.detail)

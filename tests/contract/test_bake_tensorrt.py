@@ -11,7 +11,9 @@ pytest.importorskip("onnx", reason="the package onnx is not here: nothing can be
 
 import onnx
 from onnx import helper
+from support.bakery import baked as order
 from support.bakery import recipe
+from support.detr import detr
 from support.tensorrt_place import engines, interpreter
 
 from agent.detect.baking.assemble import write_baked
@@ -58,6 +60,13 @@ def test_the_demo_model_builds_in_half_precision(python: Path, tmp_path: Path) -
         baked("demo", shipped_dir() / "demo.onnx", tmp_path, None, "fp16"),
         baked("demo", shipped_dir() / "demo.onnx", tmp_path, None, "fp32", frame=(360, 640), batch=4),
     ]
+    assert_built(engines(python, models), models)
+
+
+def test_a_detr_builds_for_several_pictures_and_for_one(python: Path, tmp_path: Path) -> None:
+    detr(tmp_path)
+    orders = {"street-many.onnx": {}, "street-one.onnx": {"batch": 1}, "street-half.onnx": {"precision": "fp16"}}
+    models = [order(tmp_path, target, **words).path for target, words in orders.items()]
     assert_built(engines(python, models), models)
 
 

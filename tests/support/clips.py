@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,18 +27,25 @@ def make_clip(
         faststart: put the index first, so that a file cut short still opens.
     """
     count = round(seconds * fps)
+    film(path, (draw(number, size) for number in range(count)), fps, size, faststart=faststart)
+    return count
+
+
+def film(
+    path: Path, pictures: Iterable[NDArray[np.uint8]], fps: int, size: tuple[int, int], *, faststart: bool = False
+) -> None:
+    """Encode ``pictures``, each (height, width, 3) BGR, as make_clip does."""
     options = {"movflags": "faststart"} if faststart else {}
     with av.open(str(path), "w", options=options) as container:
         stream = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "g": str(fps), "bf": "0"})
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         stream.time_base = Fraction(1, fps)
-        for number in range(count):
-            frame = av.VideoFrame.from_ndarray(draw(number, size), format="bgr24")
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
             frame.pts = number
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    return count
 
 
 def draw(number: int, size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 
+from agent.backdrop.settings import BackdropSettings, CameraHealthSettings
 from agent.clock import SimulatedClock
 from agent.core.detections import Detections
 from agent.core.event import Event
@@ -21,6 +22,10 @@ from agent.stage.script import parse_scene
 from agent.track.settings import TrackSettings
 from agent.watch.gate import Gate
 from agent.watch.river import River
+from support.eyes import eye
+
+_WELL = BackdropSettings("gate", health=CameraHealthSettings(states=frozenset()))
+"""Pictures without any noise, as here, would count as frozen."""
 
 SCENES = Path(__file__).resolve().parents[2] / "agent/stage/scenes"
 
@@ -48,7 +53,7 @@ class Watcher:
     def __init__(self, book: RulebookSettings, labels: tuple[str, ...], *, gated: bool) -> None:
         self.shift = Shift()
         self._gate = Gate(wanted=gated)
-        self._river = River(book, TrackSettings(), EvidenceSettings(), labels, ([], SimulatedClock().now()))
+        self._river = River(book, TrackSettings(), EvidenceSettings(), labels, ([], SimulatedClock().now()), eye(_WELL))
         self._looked_us: int | None = None
 
     def take(self, frame: Frame, found: Detections) -> None:

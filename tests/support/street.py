@@ -12,6 +12,7 @@ from agent.core.event import Event
 from agent.core.incident import Slot, SlotKey
 from agent.core.polygon import Polygon, polygon
 from agent.core.track import Track
+from agent.core.view import Geometry, View
 from agent.rules.rulebook import Rulebook
 from agent.rules.settings import DEFAULTS, RulebookSettings, RuleSettings, ZoneSettings
 
@@ -33,6 +34,7 @@ def rule(name: str, **changes: object) -> RuleSettings:
         reopen_within_s=default.reopen_within_s,
         cooldown_s=default.cooldown_s,
         occlusion_grace_s=default.occlusion_grace_s,
+        backdrop_grace_s=default.backdrop_grace_s,
         min_box_px=default.min_box_px,
         min_score=default.min_score,
         labels=default.labels,
@@ -114,6 +116,8 @@ class Street:
         actors: who moves.
         fps: frames a second.
         blind: spans of the script in which no frame comes.
+        unmoved: whether the picture shows no change at a second of the script, on every place of which nothing is seen.
+        geometry: whether places may be judged at a second of the script.
         told: events so far.
         stored: rule state that a restart would find.
     """
@@ -125,6 +129,8 @@ class Street:
     blind: Sequence[tuple[float, float]] = ()
     faults: Faults = field(default_factory=Faults)
     seed: int = 0
+    unmoved: Callable[[float], bool] = lambda t: False
+    geometry: Callable[[float], Geometry] = lambda t: Geometry.VALID
     clock: SimulatedClock = field(default_factory=SimulatedClock)
     told: list[Told] = field(default_factory=list)
     stored: dict[SlotKey, Slot] = field(default_factory=dict)
@@ -166,7 +172,9 @@ class Street:
         self.t += seconds
 
     def _frame(self, at: Moment) -> None:
-        judgement = self.rulebook.judge(at, self._tracks(at), WIDTH_PX, HEIGHT_PX)
+        names = frozenset(slot.incident for slot in self.rulebook.slots) if self.unmoved(self.t) else frozenset()
+        view = View(self.geometry(self.t), unmoved=names)
+        judgement = self.rulebook.judge(at, self._tracks(at), WIDTH_PX, HEIGHT_PX, view)
         self.told += [Told(self.t, event) for event in judgement.events]
         for told in judgement.events:
             incident = told.incident

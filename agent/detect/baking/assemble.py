@@ -8,7 +8,7 @@ from pathlib import Path
 from agent.detect.baking.front import READY, front
 from agent.detect.baking.half import echoed, halved
 from agent.detect.baking.library import ModelProto, checker, compose, helper, save
-from agent.detect.baking.published import opset_of, read_published
+from agent.detect.baking.published import opset_of, picture_of, read_published, untouched
 from agent.detect.baking.recipe import Recipe
 from agent.detect.baking.sketch import Sketch
 from agent.detect.baking.tail import tail
@@ -58,10 +58,19 @@ def _joined(network: ModelProto, recipe: Recipe) -> ModelProto:
 
 
 def _opened(recipe: Recipe, batch: int) -> ModelProto:
-    """Open the published network for the wanted size and batch (0: any), and make sure that it is the card's."""
+    """Open the published network for the wanted size and batch (0: any), and make sure that it is the card's.
+
+    One picture of the published size is what the file is made for: then it need not be opened.
+    """
     file, card = recipe.file, recipe.card
+    published = read_published(file)
     size = (card.input.height, card.input.width)
-    network = opened(read_published(file), str(file), size, card.outputs, batch or "N")
+    try:
+        network = opened(published, str(file), size, card.outputs, batch or "N")
+    except ModelError:
+        if batch != 1 or _size_of(published, str(file)) != size:
+            raise
+        network = untouched(published, str(file), card.outputs)
     (picture,), answers = network.graph.input, network.graph.output
     shapes = tuple(tuple(each.dim_value for each in answer.type.tensor_type.shape.dim[1:]) for answer in answers)
     fault = shape_fault(make_decoder(card).shapes, shapes)
@@ -70,6 +79,11 @@ def _opened(recipe: Recipe, batch: int) -> ModelProto:
     if fault:
         raise ModelError(str(file), f"{fault}; name the card that belongs to this file")
     return network
+
+
+def _size_of(published: ModelProto, subject: str) -> tuple[int, int]:
+    height, width = (each.dim_value for each in picture_of(published, subject).type.tensor_type.shape.dim[2:])
+    return height, width
 
 
 def _sketch(network: ModelProto) -> Sketch:

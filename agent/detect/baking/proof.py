@@ -74,7 +74,7 @@ def compare(recipe: Recipe, reference: Path, card: Card, model: Path, pictures: 
     most = engine.max_batch or len(inputs)
     together = [each for i in range(0, len(inputs), most) for each in _decoded(engine, inputs[i : i + most], recipe)]
     raw = [_raw(recipe.card, published, one if recipe.colour == "BGR" else one[:, :, ::-1]) for one in inputs]
-    far = np.concatenate([_distances(one, found) for one, found in zip(raw, alone, strict=True)])
+    far = np.concatenate([distances(one, found) for one, found in zip(raw, alone, strict=True)])
     beyond, lost = ((far[:, 0] > BOX_PX * times) | (far[:, 1] > SCORE * times) for times in (1, 10))
     box_px, score = far[~beyond].max(axis=0, initial=0)
     batch_px = max(np.abs(one.boxes - other.boxes).max() for one, other in zip(alone, together, strict=True))
@@ -127,7 +127,7 @@ def _raw(card: Card, engine: Engine, pixels: Picture) -> Candidates:
         return make_decoder(card).read(outputs, -np.inf)
 
 
-def _distances(raw: Candidates, found: Candidates) -> Floats:
+def distances(raw: Candidates, found: Candidates) -> Floats:
     """Give for each of the best found rows how far, in px and in score, the nearest raw row of its class is."""
     count = max(int((found.scores >= _SURE).sum()), min(_LEAST_ROWS, len(found.scores)))
     box = np.abs(found.boxes[:count, None] - raw.boxes).max(axis=2)

@@ -12,6 +12,7 @@ from agent.detect.baking.library import (
     checker,
     load,
     numpy_helper,
+    shape_inference,
 )
 from agent.detect.modelfile import check_file
 from agent.errors import ModelError
@@ -45,6 +46,29 @@ def read_published(path: Path) -> ModelProto:
     if opset_of(model) < LEAST_OPSET:
         raise ModelError(subject, f"is of opset {opset_of(model)}; export it again with opset {LEAST_OPSET} to 17")
     return model
+
+
+def untouched(model: ModelProto, subject: str, outputs: tuple[str, ...]) -> ModelProto:
+    """Give a model as it was published, for its one picture, with only the wanted outputs; empty for all.
+
+    Raises:
+        ModelError: it has no such output, or its lengths cannot be told beforehand.
+    """
+    kept = ModelProto()
+    kept.CopyFrom(model)
+    known = {each.name: each for each in shape_inference.infer_shapes(model, data_prop=True).graph.output}
+    del kept.graph.output[:]
+    for name in outputs or known:
+        lengths = [each.dim_value for each in known[name].type.tensor_type.shape.dim] if name in known else []
+        if not lengths or 0 in lengths or lengths[0] != 1:
+            raise ModelError(
+                subject, f"has no output {name!r} with a row a picture, of a size that it tells beforehand"
+            )
+        kept.graph.output.append(known[name])
+    picture = picture_of(model, subject)  # weights may be inputs too, which they are no more
+    del kept.graph.input[:]
+    kept.graph.input.append(picture)
+    return kept
 
 
 def opset_of(model: ModelProto) -> int:

@@ -81,6 +81,19 @@ def softmax(step: Step) -> list[Flow]:
     return [step.flow]
 
 
+def layer_norm(step: Step) -> list[Flow]:
+    """Normalise over a length and all after it, by fixed factors."""
+    axis = step.place(step.whole("axis", -1))
+    spare_batch(step, range(axis, step.rank))
+    for index in (1, 2):
+        known = step.known(index)
+        if known is not None and known.fixed.ndim > step.rank - axis:
+            raise CannotFollow("its factors belong to other lengths than it normalises")
+    if len([name for name in step.node.output if name]) > 1:
+        raise CannotFollow("it gives its means and deviations too")
+    return [step.flow]
+
+
 def reduce(step: Step) -> list[Flow]:
     """Sum, mean or extreme along named lengths, never the batch."""
     named = step.wholes("axes", 1)
@@ -164,6 +177,7 @@ RULES: dict[str, Rule] = {
     "Flatten": shaping.flatten,
     "Gather": shaping.gather,
     "Gemm": gemm,
+    "LayerNormalization": layer_norm,
     "MatMul": matmul,
     "Pad": shaping.pad,
     "Reshape": shaping.reshape,

@@ -13,7 +13,7 @@ import numpy as np
 from agent.detect.baking.lens import Lens
 from agent.detect.baking.library import ModelProto, TensorProto, ValueInfoProto
 from agent.detect.baking.sketch import Sketch
-from agent.detect.card import Card, DistributionHead, FastestHead, YoloxHead
+from agent.detect.card import Card, DetrHead, DistributionHead, FastestHead, YoloxHead
 from agent.detect.decode import cells
 from agent.errors import ModelError
 
@@ -60,6 +60,9 @@ def tail(card: Card, answers: Sequence[ValueInfoProto], fit: Lens, keep: int, sk
         boxes, best = _distribution(card, head, floats, keep, sketch)
     elif isinstance(head, FastestHead):
         boxes, best = _fastest(card, head, floats[0], keep, sketch)
+    elif isinstance(head, DetrHead):
+        queries = answers[0].type.tensor_type.shape.dim[1].dim_value
+        boxes, best = _detr(card, head, floats, queries, keep, sketch)
     else:
         raise ModelError(f"card {card.id}", "is of a model that decodes its own boxes; there is nothing to bake")
     if (fit.x_scale, fit.y_scale) != (1, 1):
@@ -124,6 +127,22 @@ def _fastest(card: Card, head: FastestHead, answer: str, keep: int, sketch: Sket
     centre = sketch.node("Mul", shift, sketch.weight(pitch_px))
     half = sketch.node("Mul", sketch.node("Sigmoid", sketch.slice(raw, 2, 2, 4)), sketch.weight(size_px / 2))
     return _corners(centre, half, half, sketch), best
+
+
+def _detr(card: Card, head: DetrHead, answers: list[str], queries: int, keep: int, sketch: Sketch) -> tuple[str, Best]:
+    """Each query may count for several classes: the best pairs of the two are taken."""
+    classes = len(card.labels)
+    logits = sketch.node("Gather", answers[1], sketch.whole(*head.columns), axis=2)
+    pairs = sketch.node("Reshape", sketch.node("Sigmoid", logits), sketch.whole(0, queries * classes))
+    count = min(keep, queries * classes)
+    scores, places = sketch.nodes("TopK", 2, pairs, sketch.whole(count), axis=1)
+    rows = sketch.node("Div", places, sketch.whole(classes))
+    kinds = sketch.node("Sub", places, sketch.node("Mul", rows, sketch.whole(classes)))
+    best = Best(rows, scores, sketch.cast(kinds, TensorProto.INT32), count)
+    size_px = sketch.number(*[card.input.width, card.input.height] * 2)
+    taken = sketch.node("Mul", _rows(answers[0], 4, best, sketch), size_px)
+    half = sketch.node("Mul", sketch.slice(taken, 2, 2, 4), sketch.number(0.5))
+    return _corners(sketch.slice(taken, 2, 0, 2), half, half, sketch), best
 
 
 def _best(kinds: str, score: Callable[[str], str], cells: int, keep: int, sketch: Sketch) -> Best:

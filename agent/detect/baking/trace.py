@@ -81,7 +81,7 @@ class Trace:
         return ModelError(
             self._subject,
             f"cannot be baked: node {node.name or node.output[0]!r} ({node.op_type}): {fault};"
-            " export the model again, for any batch and the wanted size",
+            " export the model again for any batch and the wanted size, or bake it in its own size with --batch 1",
         )
 
     def _follow(self, node: NodeProto) -> None:

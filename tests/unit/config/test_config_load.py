@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import config, site_reference, site_toml
+from agent.backdrop.settings import CameraHealthSettings
 from agent.core.box import Point
 from agent.core.incident import Severity
 from agent.rules.settings import DEFAULTS, Window
+from agent.site_faults import ConfigErrors
 from agent.site_values import parse_window
 from agent.watch.settings import WatchSettings
 
@@ -176,6 +178,30 @@ def test_a_password_in_the_path_of_a_camera_warns_and_is_veiled(tmp_path: Path) 
 def test_how_long_a_login_lasts_can_be_written(tmp_path: Path) -> None:
     page = load(tmp_path, changed("page", to={"idle_s": 600.0, "session_s": 3600.0})).page
     assert (page.idle_s, page.session_s) == (600.0, 3600.0)
+
+
+def test_the_eye_is_told_masks_and_what_counts_as_impaired(tmp_path: Path) -> None:
+    site = changed("camera", 0, "health", to={"covered_s": 20.0, "states": ["covered", "moved"]})
+    (backdrop,) = load(tmp_path, site).watch.backdrops
+    assert (backdrop.camera, backdrop.timezone, len(backdrop.masks)) == ("gate", "Asia/Ho_Chi_Minh", 1)
+    assert backdrop.health == CameraHealthSettings(states=frozenset({"covered", "moved"}), covered_s=20.0)
+    (plain,) = load(tmp_path, SITE).watch.backdrops
+    assert plain.health == CameraHealthSettings()
+    (deaf,) = load(tmp_path, changed("camera", 0, "health", to={"armed": False})).watch.backdrops
+    assert deaf.health.states == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"covered": 20}, r"cameras\.gate\.health\.covered: .*did you mean"),
+        ({"states": ["coverd"]}, r"cameras\.gate\.health\.states"),
+        ({"moved_share": 0.0}, r"cameras\.gate\.health\.moved_share"),
+    ],
+)
+def test_a_wrong_key_of_health_is_named(tmp_path: Path, keys: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigErrors, match=said):
+        load(tmp_path, changed("camera", 0, "health", to=keys))
 
 
 def test_the_hash_names_the_effective_configuration(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ pytest.importorskip("onnx", reason="the package onnx is not here: nothing can be
 import onnx
 from onnx import numpy_helper
 from support.bakery import CARD, baked, frame, shop
+from support.detr import detr
 from support.networks import Network
 from support.onnx_maker import Graph, constant_model, grid_model
 
@@ -351,3 +352,27 @@ def test_a_card_is_read_back_whatever_it_says(site: Path) -> None:
     made: Baked = baked(site)
     assert read_card(made.card_path) == made.card
     assert 'Ngã tư "Đông" \\ 1' in made.card.title
+
+
+def test_a_detr_is_baked_for_any_number_of_pictures(site: Path) -> None:
+    detr(site)
+    made = baked(site)
+    assert (made.agreement.beyond, made.agreement.rows >= 100) == (0, True)
+    assert_same(detector(site, "street-baked").detect(FRAMES), detector(site, "street").detect(FRAMES))
+
+
+BEYOND_PROOF = 'Einsum <equation = "nqc->nqc"> (f)'
+"""A step that does no harm and has no rule."""
+
+
+def test_what_cannot_be_opened_can_still_be_baked_for_one_picture(site: Path) -> None:
+    detr(site, BEYOND_PROOF)
+    with pytest.raises(ModelError, match=r"\(Einsum\).*or bake it in its own size with --batch 1"):
+        baked(site)
+    with pytest.raises(ModelError, match=r"\(Einsum\)"):
+        baked(site, batch=1, size=(96, 160))
+    made = baked(site, batch=1)
+    assert (made.card.batch, made.agreement.beyond) == ("fixed", 0)
+    assert_same(detector(site, "street-baked").detect(FRAMES), detector(site, "street").detect(FRAMES))
+    half = baked(site, "street-half.onnx", batch=1, precision="fp16")
+    assert half.path.stat().st_size < made.path.stat().st_size

@@ -19,7 +19,7 @@ from agent.detect.baking.half import halved
 from agent.detect.baking.lens import Lens, lens
 from agent.detect.baking.sketch import Sketch
 from agent.detect.baking.tail import tail
-from agent.detect.card import Card, DistributionHead, FastestHead, Head, InputSpec, YoloxHead
+from agent.detect.card import Card, DetrHead, DistributionHead, FastestHead, Head, InputSpec, YoloxHead
 from agent.detect.decode import make_decoder
 from agent.detect.prepare import Preparer
 from agent.errors import ModelError
@@ -111,6 +111,7 @@ HEADS: dict[str, Head] = {
     "NanoDet-Plus": DistributionHead((8, 16, 32, 64), bins=8, centre=0.0, joined=True),
     "FastestDet": FastestHead(16),
     "FastestDet at another size": FastestHead(16, (48, 48)),
+    "RF-DETR": DetrHead((1, 2, 4, 7), 9),
 }
 
 
@@ -122,7 +123,10 @@ def card(head: Head, size: tuple[int, int] = (64, 96)) -> Card:
 def raw(made: Card, count: int, seed: int = 0) -> list[np.ndarray]:
     """Draw answers as networks give them: scores in 0..1, the rest anything."""
     draw, shapes = np.random.default_rng(seed), make_decoder(made).shapes
-    outputs = [draw.normal(0, 1.5, (count, *shape)).astype(np.float32) for shape in shapes]
+    sized = [[11 if length is None else length for length in shape] for shape in shapes]
+    outputs = [draw.normal(0, 1.5, (count, *shape)).astype(np.float32) for shape in sized]
+    if isinstance(made.head, DetrHead):
+        return outputs
     scores = {"yolox": np.s_[..., 4:], "FastestDet": np.s_[:, [0, *range(5, 9)]]}
     for i, output in enumerate(outputs):
         if isinstance(made.head, DistributionHead):
@@ -164,6 +168,7 @@ def test_the_best_rows_are_those_the_room_decodes(name: str, size: tuple[int, in
     for i in range(3):
         expected = make_decoder(made).read(tuple(each[i] for each in outputs), -np.inf)
         best = np.argsort(-expected.scores, kind="stable")[:20]
+        assert len(best) == 20
         np.testing.assert_allclose(scores[i], expected.scores[best], rtol=1e-5)
         np.testing.assert_allclose(boxes[i], expected.boxes[best], rtol=1e-4, atol=1e-3)
         np.testing.assert_array_equal(classes[i], expected.class_ids[best])

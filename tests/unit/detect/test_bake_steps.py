@@ -25,6 +25,9 @@ KEPT = {
         "y = AveragePool <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (a)"
     ),
     "a pool as wide as its map, kept": Network("y = MaxPool <kernel_shape = [16, 24], pads = [7, 11, 8, 12]> (x)"),
+    "LayerNormalization": Network(
+        "a = Transpose <perm = [0, 2, 3, 1]> (x)\ny = LayerNormalization (a, s, b)", {"s": (3,), "b": (3,)}, opset=17
+    ),
     "squeeze and excitation": Network(
         "a = GlobalAveragePool (x)\nb = Conv (a, k)\nc = HardSigmoid (b)\ny = Mul (x, c)", {"k": (3, 3, 1, 1)}
     ),
@@ -181,6 +184,10 @@ REFUSED = {
     "it cuts from 0 to 8, places that belong to the published size": (
         Network("y = Slice (x, a, b, c)", {"a": [0], "b": [8], "c": [2]}),
         WANTED,
+    ),
+    "it works along the batch, from one picture into the next": (
+        Network("y = LayerNormalization <axis = 0> (x, s)", {"s": (1, 3, 16, 24)}, opset=17),
+        PUBLISHED,
     ),
     "it cuts up a length that changes": (Network("a, b = Split <axis = 2> (x)\ny = Add (a, b)"), WANTED),
     "it works with numbers that only fit the published size": (

@@ -10,6 +10,7 @@ import pytest
 from support.link_stand import incident_with
 
 from agent.clock import ClockState, Moment, uuid7
+from agent.core.ailment import AILMENTS
 from agent.core.event import Event, Place, seal
 from agent.core.incident import Incident, Phase
 from agent.core.message import ImageLabel, Position, Sealed, Topic, encode_event
@@ -69,6 +70,25 @@ def outcome(kind: str, what: Incident | None = None, at: Moment = AT, **detail: 
             "21/09/2026 21:13:20 · Cổng chợ · Camera Cổng chính mất tín hiệu"
             " (giờ gần đúng: đồng hồ của hộp chưa được đặt)",
         ),
+        (
+            outcome("camera.impaired", camera="cam-1", state="moved", severity="attention", since_us=AT.utc_us),
+            "21/09/2026 21:13:20 · Cổng chợ · Camera Cổng chính bị lệch góc; các quy tắc theo vùng tạm dừng, cần hiệu"
+            " chỉnh lại [chú ý]",
+        ),
+        (
+            outcome("camera.impaired", camera="cam-1", state="fogged", severity="info", since_us=AT.utc_us),
+            "21/09/2026 21:13:20 · Cổng chợ · Camera Cổng chính gặp trạng thái fogged [thông tin]",
+        ),
+        (
+            outcome("camera.restored", camera="cam-1", state="covered", reason="well", lasted_s=95.2),
+            "21/09/2026 21:13:20 · Cổng chợ · Camera Cổng chính đã bình thường trở lại, không còn bị che khuất,"
+            " kéo dài 1 phút 35 giây",
+        ),
+        (
+            outcome("camera.restored", camera="cam-1", state="moved", reason="recalibrated"),
+            "21/09/2026 21:13:20 · Cổng chợ · Camera Cổng chính đã được hiệu chỉnh lại; các quy tắc theo vùng hoạt"
+            " động lại",
+        ),
         (outcome("health.minute", judged={}), ""),
         (
             outcome("health.pace", share=0.7, cause="heat", zone="tj-thermal", temp_c=92.5),
@@ -101,6 +121,13 @@ def test_a_lying_box_cannot_steer_the_terminal() -> None:
     line = Lines(VI, KNOWN).of(outcome("incident.open", incident(label="car\x1b[2J\nfake")))
     assert "\x1b" not in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_every_state_of_a_camera_is_worded(language: str) -> None:
+    words = LANGUAGES[language]
+    assert set(words.ailments) == {*AILMENTS, "other"}
+    assert set(words.ailing) == set(AILMENTS)
 
 
 @pytest.mark.parametrize("language", sorted(LANGUAGES))

@@ -96,6 +96,28 @@ def test_tiles_follow_the_configuration_and_a_silent_watch_knows_nothing(
     assert shown[0].fps == fps
 
 
+def test_what_is_wrong_with_a_picture_stands_on_its_tile_while_pictures_come(tmp_path: Path):
+    ill = replace(watch(), cameras=(replace(GATE, ailments=("moved", "dark")),))
+    assert tiles(SETTINGS, ill, tmp_path, NOW)[0].ailments == ("moved", "dark")
+    lost = replace(watch(), cameras=(replace(GATE, state="lost", ailments=("dark",)),))
+    assert tiles(SETTINGS, lost, tmp_path, NOW)[0].ailments == ()
+    assert tiles(SETTINGS, replace(ill, mono_us=0), tmp_path, NOW)[0].ailments == ()
+
+
+def test_a_moved_camera_is_warned_of_by_name():
+    ill = replace(watch(), cameras=(replace(GATE, ailments=("moved",)), replace(GATE, id="yard", ailments=("dark",))))
+    assert [(notice.key, notice.fact) for notice in warnings(SETTINGS, ill, uplink("connected"), NOW)] == [
+        ("moved", "Cổng chợ")
+    ]
+    assert "moved" not in [notice.key for notice in warnings(SETTINGS, replace(ill, mono_us=0), None, NOW)]
+
+
+def test_the_states_survive_the_status_file(tmp_path: Path):
+    ill = replace(watch(), cameras=(replace(GATE, ailments=("moved", "dark")),))
+    runtime.write_status(tmp_path, "watch", ill)
+    assert runtime.read_watch(tmp_path) == ill
+
+
 def test_the_age_of_an_image_goes_on_when_watch_is_silent(tmp_path: Path):
     assert tiles(SETTINGS, watch(age_s=11), tmp_path, NOW)[0].image_ms == GATE.frame_mono_us // 1000
 
@@ -132,3 +154,12 @@ def test_standing_warnings_and_an_unset_clock_are_shown():
     settings = replace(SETTINGS, warnings=("insecure_uplink",))
     found = warnings(settings, watch(), uplink("connected"), replace(NOW, state=ClockState.UNSET))
     assert [warning.key for warning in found] == ["clock_unset", "insecure_uplink"]
+
+
+def test_a_box_that_waits_for_its_engine_says_that_it_does_not_watch() -> None:
+    waiting = replace(watch(), building="Building engine 42%, 3 min 10 s")
+    assert [(notice.key, notice.fact) for notice in warnings(SETTINGS, waiting, uplink("connected"), NOW)] == [
+        ("building", "Building engine 42%, 3 min 10 s")
+    ]
+    silent = warnings(SETTINGS, replace(watch(age_s=11), building="x"), uplink("connected"), NOW)
+    assert "building" not in [notice.key for notice in silent]

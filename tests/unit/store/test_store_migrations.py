@@ -16,13 +16,14 @@ from agent.store.migrations import migrate
 from agent.store.settings import StoreSettings
 
 FILES = ("watch.db", "media.db", "desk.db", "link.db")
+VERSIONS = {"watch.db": 1002, "media.db": 1001, "desk.db": 1001, "link.db": 1001}
 
 
 def test_first_run_makes_everything_the_programs_need(tmp_path):
     settings = StoreSettings("box-7", tmp_path / "state")
     lines = migrate(settings)
     assert [line for line in lines if "created" in line] == [
-        f"{settings.state_dir / name}: created, version 1001" for name in FILES
+        f"{settings.state_dir / name}: created, version {VERSIONS[name]}" for name in FILES
     ]
     assert stat.S_IMODE(settings.state_dir.stat().st_mode) == 0o700
     assert settings.originals_dir.is_dir()
@@ -72,11 +73,11 @@ def test_program_refuses_other_generation_and_lower_step(tmp_path, name, opens, 
 def test_program_accepts_a_higher_step_so_that_a_rollback_still_runs(tmp_path):
     world = World(tmp_path)
     sql(world.settings.watch_db, "CREATE TABLE later (x INTEGER) STRICT")
-    sql(world.settings.watch_db, "PRAGMA user_version = 1002")
+    sql(world.settings.watch_db, "PRAGMA user_version = 1003")
     store = world.watch()
     store.note(world.event())
     store.close()
-    assert "1002" in "".join(world.migrate())
+    assert "1003" in "".join(world.migrate())
 
 
 def test_added_step_keeps_the_rows(tmp_path):
@@ -93,6 +94,18 @@ def test_added_step_keeps_the_rows(tmp_path):
     assert sql(world.settings.watch_db, "SELECT count(*) FROM log_w") == [(1,)]
 
 
+def test_a_store_from_before_the_states_of_cameras_is_brought_forward(tmp_path):
+    world = World(tmp_path)
+    sql(world.settings.watch_db, "DROP TABLE ailments")
+    sql(world.settings.watch_db, "PRAGMA user_version = 1001")
+    with pytest.raises(StoreVersion, match="run: commune-agent migrate"):
+        world.watch()
+    assert f"{world.settings.watch_db}: now version 1002" in "".join(world.migrate())
+    store = world.watch()
+    assert store.ailments() == []
+    store.close()
+
+
 def test_step_that_fails_half_way_leaves_nothing(tmp_path):
     world = World(tmp_path)
     broken = (*schema.WATCH.steps, ("CREATE TABLE later (x INTEGER) STRICT", "CREATE TABLE slots (x INTEGER) STRICT"))
@@ -100,7 +113,7 @@ def test_step_that_fails_half_way_leaves_nothing(tmp_path):
     with pytest.raises(files.sqlite3.OperationalError):
         files.upgrade(connection, broken)
     connection.close()
-    assert sql(world.settings.watch_db, "PRAGMA user_version") == [(1001,)]
+    assert sql(world.settings.watch_db, "PRAGMA user_version") == [(1002,)]
     assert sql(world.settings.watch_db, "SELECT name FROM sqlite_schema WHERE name = 'later'") == []
 
 

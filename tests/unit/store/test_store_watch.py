@@ -4,10 +4,12 @@ import json
 import pytest
 from support.store_world import World, picture, sql
 
+from agent.core.ailment import Ailment
 from agent.core.incident import Phase, SlotKey
 from agent.errors import StoreDamaged, StoreFull
 from agent.store import originals
 from agent.store.originals import original_path
+from agent.store.watch_store import WatchStore
 
 
 @pytest.fixture
@@ -44,6 +46,30 @@ def test_slot_that_changes_or_is_freed(world, store):
     opened = dataclasses.replace(pending, phase=Phase.OPEN, rev=1, alert_us=5)
     store.record([world.incident_event(opened)], [opened], [other.key], ())
     assert store.slots() == [opened]
+
+
+def test_a_state_of_a_camera_commits_with_its_event_or_not_at_all(world, store):
+    event = world.event("camera.impaired", camera="gate", state="moved")
+    ailment = Ailment("gate", "moved", event.id, 5)
+    other = Ailment("yard", "moved", event.id, 6)
+    store.record([event], (), (), (), ailing=[ailment, other])
+    assert store.ailments() == [ailment, other]
+    store.close()
+
+    def dying(body):
+        raise RuntimeError("power cut")
+
+    dead = WatchStore(world.settings, dying, world.clock)
+    with pytest.raises(RuntimeError):
+        dead.record([world.event("camera.restored", camera="gate")], (), (), (), cured=[ailment])
+    dead.close()
+    again = world.watch()
+    assert again.ailments() == [ailment, other]
+    again.record([world.event("camera.restored", camera="gate")], (), (), (), cured=[ailment])
+    again.close()
+    last = world.watch()
+    assert last.ailments() == [other]
+    last.close()
 
 
 def test_slot_freed_and_taken_in_one_frame_is_taken(world, store):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.eyes import eye
 from support.street import ZONE, rule
 
 from agent.clock import SimulatedClock
@@ -28,7 +29,7 @@ PERSON = Detections(np.array([[0.45, 0.4, 0.55, 0.8]], np.float32), np.array([0.
 def test_an_event_of_frames_that_cannot_be_drawn_says_that_its_pictures_are_lost() -> None:
     clock = SimulatedClock()
     book = RulebookSettings("gate", (ZoneSettings("z", "Z", ZONE),), (rule("intrusion"),))
-    river = River(book, TrackSettings(), EvidenceSettings(), ("person",), ([], clock.now()))
+    river = River(book, TrackSettings(), EvidenceSettings(), ("person",), ([], clock.now()), eye())
     catches: list[Catch] = []
     for number in range(50):
         found = PERSON if number < 25 else Detections.none()

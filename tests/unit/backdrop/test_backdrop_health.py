@@ -1,0 +1,249 @@
+"""A camera that does not see as it should is found within the promised seconds, and only then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.eyes import (
+    FPS,
+    Picture,
+    Watcher,
+    between,
+    bus,
+    covered,
+    dazzled,
+    defocused,
+    dimmed,
+    elsewhere,
+    infrared,
+    noise,
+    shaken,
+    shifted,
+    street,
+    swaying,
+    taped,
+)
+
+from agent.backdrop.backdrop import Backdrop
+from agent.backdrop.settings import BackdropSettings, CameraHealthSettings
+from agent.clock import ClockState
+from agent.core.polygon import polygon
+from agent.core.view import Geometry
+
+SETTINGS = BackdropSettings("gate")
+
+
+def watch(picture: Picture, until_s: float, settings: BackdropSettings = SETTINGS) -> Watcher:
+    return Watcher(Backdrop(settings)).play(picture, until_s)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "state", "after_s"),
+    [
+        (covered, "covered", 10),
+        (taped, "covered", 10),
+        (defocused, "blurred", 30),
+        (shifted(0.04), "moved", 10),
+        (shifted(0.2), "moved", 10),
+        (elsewhere, "moved", 30),
+        (dazzled, "glare", 30),
+    ],
+    ids=lambda case: getattr(case, "__qualname__", None),
+)
+def test_each_state_is_found_in_time_and_ends_in_time(spoilt, state: str, after_s: float) -> None:
+    watcher = watch(between(60, 110, spoilt, street()), 190)
+    assert watcher.begins() == [(state, pytest.approx(60 + after_s, abs=3))]
+    ends_s, reason = (60, "returned") if state == "moved" else (10, "well")
+    assert watcher.ends() == [(state, pytest.approx(110 + ends_s, abs=3), reason)]
+
+
+def test_s19_one_after_the_other() -> None:
+    picture = between(60, 90, covered, street())
+    picture = between(150, 200, defocused, picture)
+    picture = between(240, 300, infrared, picture)
+    picture = between(270, 276, bus(0.7), picture)
+    picture = between(360, 460, shifted(0.21), picture)
+    watcher = watch(picture, 460)
+    assert watcher.begins() == [
+        ("covered", pytest.approx(70, abs=2)),
+        ("blurred", pytest.approx(180, abs=3)),
+        ("moved", pytest.approx(370, abs=3)),
+    ]
+    assert [(state, reason) for state, _, reason in watcher.ends()] == [("covered", "well"), ("blurred", "well")]
+    assert watcher.seen[-1].view.geometry is Geometry.INVALID
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "begin", "end"),
+    [
+        (bus(0.7), 60, 66),
+        (bus(0.7), 60, 120),
+        (dimmed(0.6, within_s=5), 60, 120),
+        (dimmed(0.6), 60, 120),
+        (infrared, 60, 200),
+        (infrared, 60, 75),
+        (swaying, 0, 200),
+        (shaken, 0, 200),
+        (shaken, 60, 120),
+        (covered, 60, 67),
+        (shifted(0.2), 60, 67),
+        (shifted(0.02), 60, 200),
+        (dazzled, 60, 80),
+    ],
+    ids=lambda case: getattr(case, "__qualname__", None),
+)
+def test_what_only_looks_bad_is_left_alone(spoilt, begin: float, end: float) -> None:
+    watcher = watch(between(begin, end, spoilt, street()), 210)
+    assert watcher.said == []
+    assert watcher.seen[-1].view.geometry is Geometry.VALID
+
+
+def test_a_frozen_feed_is_found_though_its_clock_runs_on() -> None:
+    def frozen(pixels, t: float):
+        stood = street()(60.0).copy()
+        stood[4:20, 8:120] = round(t * 10) % 256
+        return stood
+
+    watcher = watch(between(60, 110, frozen, street()), 130)
+    assert watcher.begins() == [("frozen", pytest.approx(90, abs=2))]
+    assert watcher.ends() == [("frozen", pytest.approx(120, abs=2), "well")]
+
+
+def test_a_feed_that_goes_round_in_a_circle_is_frozen_too() -> None:
+    live = street()
+    watcher = watch(between(60, 110, lambda _, t: live(60 + t % 2), live), 110)
+    assert watcher.begins() == [("frozen", pytest.approx(91, abs=3))]
+
+
+def test_a_still_street_lives_by_its_noise() -> None:
+    still = street("empty_street")(0.0)
+
+    def noisy(t: float):
+        return still // 2 + noise(t, still.shape) // 2
+
+    assert watch(noisy, 120).said == []
+
+
+def test_darkness_at_night_is_dark_and_no_cover() -> None:
+    night = between(0, 999, dimmed(0.3), street())
+    watcher = watch(between(60, 110, dimmed(0.1), night), 140)
+    assert watcher.begins() == [("dark", pytest.approx(90, abs=2))]
+    assert watcher.ends() == [("dark", pytest.approx(120, abs=2), "well")]
+
+
+def test_during_the_first_learning_nothing_that_needs_a_baseline_is_claimed() -> None:
+    assert watch(between(5, 60, covered, street()), 25).said == []
+    # What is there from the start is what the camera usually shows.
+    assert watch(between(0, 200, defocused, street()), 100).said == []
+
+
+def test_a_bad_picture_is_not_learnt() -> None:
+    watcher = watch(between(60, 3600, covered, street()), 600)
+    assert watcher.begins() == [("covered", pytest.approx(70, abs=2))]
+    assert watcher.ends() == []
+
+
+def test_people_do_not_burn_into_the_reference_view() -> None:
+    def passing(t: float):
+        pixels = street("empty_street")(0.0).copy()
+        left = round(t * 97) % 560
+        pixels[150:300, left : left + 60] = (0, 0, 255)
+        return pixels
+
+    watcher = watch(passing, 40)
+    (view,) = [view for seen in watcher.seen for view in seen.references]
+    plain = Watcher(Backdrop(SETTINGS))
+    plain.play(street("empty_street"), 40)
+    (clean,) = [view for seen in plain.seen for view in seen.references]
+    assert np.abs(view.grey.astype(int) - clean.grey).mean() < 3
+
+
+def test_what_lies_under_a_mask_is_black_in_the_reference_view_and_no_edge() -> None:
+    mask = polygon([(0.2, 0.2), (0.8, 0.2), (0.8, 0.9), (0.2, 0.9)])
+
+    def masked(t: float):
+        pixels = street()(t).copy()
+        pixels[72:324, 128:512] = 0
+        return pixels
+
+    watcher = watch(masked, 40, replace(SETTINGS, masks=(mask,)))
+    (view,) = [view for seen in watcher.seen for view in seen.references]
+    assert view.grey[20:78, 34:126].max() == 0
+    assert view.edges[2:7, 4:12].max() == 0
+    covered_now = watch(between(60, 90, covered, masked), 90, replace(SETTINGS, masks=(mask,)))
+    assert covered_now.begins() == [("covered", pytest.approx(70, abs=2))]
+
+
+def test_a_moved_camera_stays_moved_until_a_person_accepts_its_view() -> None:
+    watcher = watch(between(60, 9999, shifted(0.2), street()), 400)
+    assert watcher.begins() == [("moved", pytest.approx(70, abs=2))]
+    changes = watcher.backdrop.recalibrate(watcher.clock.now())
+    assert [(change.state, change.began, change.reason) for change in changes] == [("moved", False, "recalibrated")]
+    assert watcher.backdrop.geometry is Geometry.VALID
+    watcher.said.clear()
+    watcher.play(between(0, 500, shifted(0.2), street()), 560)
+    assert watcher.begins() == [("moved", pytest.approx(510, abs=4))]  # the old view is now the strange one
+
+
+def test_while_a_shift_is_new_the_geometry_is_doubtful() -> None:
+    watcher = watch(between(60, 66, shifted(0.2), street()), 75)
+    doubtful = [n / FPS for n, seen in enumerate(watcher.seen) if seen.view.geometry is Geometry.DOUBTFUL]
+    assert 60 <= doubtful[0] <= 61.5
+    assert doubtful[-1] <= 69
+    assert watcher.seen[-1].view.geometry is Geometry.VALID
+
+
+def test_after_a_restart_the_kept_views_tell_that_the_camera_was_turned_meanwhile() -> None:
+    first = watch(street(), 60)
+    views = [view for seen in first.seen for view in seen.references]
+    again = Watcher(Backdrop(SETTINGS, (), views)).play(between(0, 60, shifted(0.2), street()), 30)
+    assert again.begins() == [("moved", pytest.approx(10, abs=2))]
+    assert again.seen[0].view.geometry is Geometry.DOUBTFUL
+    covered_again = Watcher(Backdrop(SETTINGS, (), views)).play(between(0, 60, covered, street()), 30)
+    assert covered_again.begins() == [("covered", pytest.approx(10, abs=2))]
+
+
+def test_a_state_that_was_on_before_the_restart_is_not_told_again_and_ends_once() -> None:
+    first = watch(street(), 60)
+    views = [view for seen in first.seen for view in seen.references]
+    again = Watcher(Backdrop(SETTINGS, ("covered", "moved"), views)).play(street(), 120)
+    assert again.begins() == []
+    assert again.ends() == [
+        ("covered", pytest.approx(10, abs=2), "well"),
+        ("moved", pytest.approx(60, abs=2), "returned"),
+    ]
+
+
+def test_a_moved_camera_without_any_view_left_waits_for_a_person() -> None:
+    watcher = Watcher(Backdrop(SETTINGS, ("moved",))).play(street(), 200)
+    assert watcher.said == []
+    assert watcher.seen[-1].view.geometry is Geometry.INVALID
+
+
+def test_views_are_kept_by_hour_and_those_of_an_unset_clock_by_none() -> None:
+    watcher = Watcher(Backdrop(SETTINGS))
+    watcher.clock.step_wall(0, ClockState.UNSET)
+    watcher.play(street(), 40)
+    assert [view.hour for seen in watcher.seen for view in seen.references] == [24]
+    watcher.clock.step_wall(0, ClockState.SYNCED)
+    hour = (watcher.clock.now().utc_us // 3_600_000_000 + 7) % 24
+    watcher.play(street(), 1000)
+    hours = [view.hour for seen in watcher.seen for view in seen.references]
+    assert hours[0] == 24
+    assert hours[1] in (hour, (hour + 1) % 24)
+
+
+def test_a_gap_between_frames_is_no_evidence() -> None:
+    watcher = watch(between(60, 68, covered, street()), 68)
+    watcher.clock.sleep(60)
+    watcher.play(between(128, 134, covered, street()), 150)
+    assert watcher.said == []
+
+
+def test_what_is_not_asked_for_is_not_looked_for() -> None:
+    deaf = replace(SETTINGS, health=CameraHealthSettings(states=frozenset({"blurred"})))
+    watcher = watch(between(60, 100, shifted(0.2), between(110, 140, covered, street())), 150, deaf)
+    assert watcher.said == []
+    assert all(seen.view.geometry is Geometry.VALID for seen in watcher.seen)
