@@ -148,7 +148,7 @@ class River:
 
 
 def _explained(detections: Detections, tracks: Sequence[Track]) -> list[Box]:
-    return [Box(*map(float, row)) for row in detections.boxes] + [track.box for track in tracks]
+    return [Box(*row) for row in detections.boxes.tolist()] + [track.box for track in tracks]
 
 
 def _catch(
