@@ -128,6 +128,8 @@ def test_a_state_is_one_event_at_its_begin_and_one_at_its_end_with_the_store_in_
     assert box.second(int(str(detail["since_us"]))) == pytest.approx(60, abs=1.1)
     assert detail["measured"]["bare_cells"] > 0.85  # type: ignore[call-overload,index,operator]
     assert restored.detail["re"] == impaired.id
+    assert [ref.kind for ref in (*impaired.images, *restored.images)] == ["overview", "overview"]
+    assert {image.sha256 for image in box.pictures} == {ref.sha256 for ref in (*impaired.images, *restored.images)}
     assert restored.detail["lasted_s"] == pytest.approx(30, abs=2)
     ailing = [ailment for catch in box.catches for ailment in catch.ailing]
     cured = [ailment for catch in box.catches for ailment in catch.cured]
@@ -220,6 +222,7 @@ def test_no_picture_leaves_while_a_masked_camera_is_turned(tmp_path: Path) -> No
     ended = box.events[2].incident
     assert ended is not None
     assert (ended.images, ended.evidence) == ((), "withheld(camera moved)")
+    assert (box.events[1].images, box.events[1].evidence) == ((), "withheld(camera moved)")
     assert {image.kind for image in box.pictures} == {"overview", "closeup", "before"}  # all from before the turn
     for image in box.pictures:
         assert not is_magenta(cv2.imdecode(np.frombuffer(image.content, np.uint8), cv2.IMREAD_COLOR)).any()
