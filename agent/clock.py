@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 _BUILD_US = 1_767_225_600_000_000  # 2026-01-01 UTC: no box runs this software with an earlier true time
+_ASK_EVERY_NS = 200_000_000  # how late a change of the clock's quality may be noticed
 _TIME_ERROR = 5  # adjtimex(2): the kernel clock is not synchronised
 
 
@@ -68,6 +69,8 @@ class SystemClock:
     def __init__(self) -> None:
         self._boot_id = boot_id()
         self._was_synced = False
+        self._asked_ns = -_ASK_EVERY_NS
+        self._quality = ClockState.UNSET
 
     def now(self) -> Moment:
         """Read all clocks at once."""
@@ -81,6 +84,13 @@ class SystemClock:
     def _state(self, utc_us: int) -> ClockState:
         if utc_us < _BUILD_US:
             return ClockState.UNSET
+        if time.monotonic_ns() - self._asked_ns >= _ASK_EVERY_NS:
+            self._asked_ns = time.monotonic_ns()
+            self._quality = self._asked()
+        return self._quality
+
+    def _asked(self) -> ClockState:
+        """Ask the kernel; every question lets another thread take over, so it is not asked for every frame."""
         if _kernel_synced():
             self._was_synced = True
             return ClockState.SYNCED

@@ -15,11 +15,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent import site_checks, site_model, site_shape
-from agent.backdrop.settings import BackdropSettings, HealthSettings
+from agent.backdrop.settings import BackdropSettings, CameraHealthSettings
 from agent.core.incident import Severity
 from agent.core.polygon import polygon
-from agent.detect.settings import DetectSettings
+from agent.detect.settings import DetectSettings, TensorRtSettings
 from agent.evidence.settings import EvidenceSettings
+from agent.health.settings import HealthSettings
 from agent.page.settings import PageSettings, ShownCamera
 from agent.rules.settings import DEFAULTS, RulebookSettings, RuleSettings, ZoneSettings
 from agent.site_faults import ConfigErrors, from_pydantic, tell
@@ -51,12 +52,13 @@ class Site:
         timezone: IANA name.
         state_dir: what must survive.
         runtime_dir: what must only be fresh.
-        store, detect, track, evidence, uplink, page: as the rooms say; a password that was not asked for is empty.
+        store, detect, track, evidence, health, uplink, page: as the rooms say; a password not asked for is empty.
         cameras: in the order of the file.
         rulebooks: one a camera, same order.
         backdrops: one a camera, same order.
         hash: 16 hex digits of the effective configuration, defaults included; comments and order do not count.
         warnings: what deserves a look, one line each; logged at every start.
+        max_rebuilds: as WatchSettings says.
     """
 
     path: Path
@@ -73,10 +75,12 @@ class Site:
     rulebooks: tuple[RulebookSettings, ...]
     backdrops: tuple[BackdropSettings, ...]
     evidence: EvidenceSettings
+    health: HealthSettings
     uplink: UplinkSettings
     page: PageSettings
     hash: str
     warnings: tuple[str, ...]
+    max_rebuilds: int = WatchSettings.max_rebuilds
 
     @property
     def watch(self) -> WatchSettings:
@@ -91,7 +95,9 @@ class Site:
             runtime_dir=self.runtime_dir,
             config_hash=self.hash,
             version=self.uplink.version,
+            max_rebuilds=self.max_rebuilds,
             backdrops=self.backdrops,
+            health=self.health,
         )
 
 
@@ -164,10 +170,12 @@ class _Build:
             rulebooks=tuple(map(self._rulebook, shape.camera)),
             backdrops=tuple(map(self._backdrop, shape.camera)),
             evidence=EvidenceSettings(**dict(shape.evidence)),
+            health=HealthSettings(shape.health.throttle, self._path(shape.health.root)),
             uplink=self._uplink(),
             page=self._page(),
             hash=self._hash,
             warnings=warnings,
+            max_rebuilds=shape.video.max_rebuilds,
         )
 
     def _path(self, name: str) -> Path:
@@ -190,13 +198,20 @@ class _Build:
 
     def _detect(self, state_dir: Path) -> DetectSettings:
         keys = self._shape.detector
+        accel = keys.tensorrt
         return DetectSettings(
             engine=keys.engine,
             card=keys.card,
             model=self._path(keys.model) if keys.model else None,
             models_dir=self._path(keys.models_dir) if keys.models_dir else state_dir / "models",
             threads=keys.threads,
+            tensorrt=TensorRtSettings(
+                engines_dir=self._path(accel.engines_dir) if accel.engines_dir else state_dir / "engines",
+                batch=accel.batch,
+                workspace_bytes=accel.workspace_bytes,
+            ),
             min_score=keys.min_score,
+            motion_gate=keys.motion_gate,
         )
 
     def _camera(self, keys: site_model.Camera) -> CameraSettings:
@@ -212,6 +227,7 @@ class _Build:
             loop=keys.loop,
             open_timeout_s=keys.open_timeout_s,
             read_timeout_s=keys.read_timeout_s,
+            scale=keys.scale,
             masks=tuple(polygon(mask.polygon) for mask in keys.mask),
         )
 
@@ -235,7 +251,7 @@ class _Build:
             camera=camera.id,
             masks=tuple(polygon(mask.polygon) for mask in camera.mask),
             timezone=self._shape.box.timezone,
-            health=HealthSettings(states=states if armed else frozenset(), **keys),
+            health=CameraHealthSettings(states=states if armed else frozenset(), **keys),
         )
 
     def _uplink(self) -> UplinkSettings:

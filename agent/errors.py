@@ -32,6 +32,7 @@ class BackendMissing(AgentError):
     def __init__(self, backend: str, reason: str) -> None:
         super().__init__(f"backend {backend!r} cannot be used here: {reason}")
         self.backend = backend
+        self.reason = reason
 
 
 class SourceLost(AgentError):
@@ -57,6 +58,7 @@ class ModelError(AgentError):
     def __init__(self, subject: str, problem: str) -> None:
         super().__init__(f"model {subject}: {problem}")
         self.subject = subject
+        self.problem = problem
 
 
 class StoreError(AgentError):
@@ -81,3 +83,9 @@ class LinkError(AgentError):
     """The broker refused or dropped the connection for a reason that a person must mend."""
 
     exit_code = 7
+
+
+class WornOut(AgentError):
+    """A driver in this process is used up, and only a fresh process mends that; whoever runs it starts it again."""
+
+    exit_code = 8

@@ -33,6 +33,7 @@ class CameraStatus:
         fps: frames judged per second, over the last 10 s.
         dropped: frames that came and were not judged since the start.
         reconnects: times the stream had to be opened again since the start.
+        gated: frames judged without the network since the start, because nothing had changed before the camera.
         ailments: what is wrong with its picture, the most serious first (core.ailment).
     """
 
@@ -44,7 +45,33 @@ class CameraStatus:
     fps: float = 0.0
     dropped: int = 0
     reconnects: int = 0
+    gated: int = 0
     ailments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BoxStatus:
+    """How the box itself does; whatever no sensor tells is None or empty.
+
+    Attributes:
+        pace: share of their configured rate at which cameras are looked at; 1 unless the box must be spared.
+        cause: why it is below 1: ``heat``, ``voltage`` or ``current``; empty otherwise.
+        hottest: the part nearest to its limit.
+        temp_c: that part's temperature.
+        gpu_load: 0..1.
+        power_mw: what the board draws.
+        power_mode: number of the power mode.
+        memory_mb: free for programs.
+    """
+
+    pace: float = 1.0
+    cause: str = ""
+    hottest: str = ""
+    temp_c: float | None = None
+    gpu_load: float | None = None
+    power_mw: int | None = None
+    power_mode: str = ""
+    memory_mb: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +88,8 @@ class WatchStatus:
         trouble: why events cannot be recorded at the moment; empty when all is well.
         slow: ids of running cameras that are judged less than once a second, so that incidents may not end.
         boot: id of this boot as watch sees it; in a container a sandbox may see another one than a command does.
+        box: how the box itself does.
+        building: how far the building of the detector's engine is, while nothing is watched for want of it; else empty.
     """
 
     mono_us: int
@@ -72,6 +101,8 @@ class WatchStatus:
     trouble: str = ""
     slow: tuple[str, ...] = ()
     boot: str = ""
+    box: BoxStatus = BoxStatus()
+    building: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,8 +138,12 @@ def preview_path(runtime_dir: Path, camera: str) -> Path:
 def write_bytes(path: Path, content: bytes) -> None:
     """Put ``content`` at ``path`` so that a reader sees the old or the new file, never a part; not durable."""
     part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)  # half a file on a full disk is in the way of whoever makes room there
+        raise
 
 
 def write_status(runtime_dir: Path, name: str, status: WatchStatus | UplinkStatus) -> None:
@@ -122,7 +157,8 @@ def read_watch(runtime_dir: Path) -> WatchStatus | None:
     if fields is None:
         return None
     cameras = tuple(_camera(camera) for camera in fields.pop("cameras"))
-    return WatchStatus(cameras=cameras, slow=tuple(fields.pop("slow", ())), **fields)
+    box = BoxStatus(**fields.pop("box", {}))
+    return WatchStatus(cameras=cameras, slow=tuple(fields.pop("slow", ())), box=box, **fields)
 
 
 def _camera(fields: dict[str, Any]) -> CameraStatus:

@@ -7,6 +7,7 @@ what has the right type and leaves the rest to the types.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from agent.site_secrets import Secrets, Vault
 from agent.site_toml import KeyPath
 from agent.site_values import choice, is_host, is_loopback, shows_password
 from agent.track.settings import TrackSettings
+from agent.video.address import launch_fault
 
 Values = Mapping[str, Any]
 
@@ -100,10 +102,22 @@ def _scheme(path: KeyPath, camera: Values) -> Iterator[Finding]:
     backend = camera.get("backend", "opencv")
     known = _SCHEMES.get(backend) if isinstance(backend, str) else None
     scheme, slashes, _ = url.partition("://")
+    if backend == "jetson":
+        yield from _hardware(path, url, slashes)
     if slashes and known is not None and scheme not in known:
-        use = " or ".join([*(f"{word}://" for word in known), "a file's path", "/dev/videoN"])
+        places = ["/dev/videoN"] if backend == "jetson" else ["a file's path", "/dev/videoN"]
+        use = " or ".join([*(f"{word}://" for word in known), *places])
         remedy = f"use {use}" if known else "name a scene that ships, or the path of one ending in .toml"
         yield Finding((*path, "url"), f"has a scheme that backend {backend} cannot open", remedy, url)
+
+
+def _hardware(path: KeyPath, url: str, slashes: str) -> Iterator[Finding]:
+    """Judge an address that GStreamer reads: it stands in a pipeline's text, and files cannot be played at a pace."""
+    fault = launch_fault(url)
+    if fault is not None:
+        yield Finding((*path, "url"), fault, "percent-encode it", url)
+    elif url and not slashes and not re.fullmatch(r"(/dev/video)?\d+", url):
+        yield Finding((*path, "url"), "is a file, which backend jetson does not play", 'use backend = "opencv"', url)
 
 
 def _twice(table: Values, path: KeyPath, keys: tuple[str, ...]) -> Iterator[Finding]:

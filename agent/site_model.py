@@ -10,16 +10,18 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from agent import site_values as values
-from agent.backdrop.settings import HealthSettings
+from agent.backdrop.settings import CameraHealthSettings
 from agent.core.ailment import AILMENTS
-from agent.detect.settings import DetectSettings
+from agent.detect.settings import DetectSettings, TensorRtSettings
 from agent.evidence.settings import EvidenceSettings
+from agent.health.settings import HealthSettings
 from agent.page.settings import PageSettings
 from agent.rules.settings import DEFAULTS
 from agent.store.settings import StoreSettings
 from agent.track.settings import TrackSettings
 from agent.uplink.settings import UplinkSettings
 from agent.video.settings import CameraSettings
+from agent.watch.settings import WatchSettings
 
 _ID_SCHEMA = WithJsonSchema({"type": "string", "pattern": values.ID_PATTERN})
 Id = Annotated[str, AfterValidator(values.check_id), _ID_SCHEMA]
@@ -74,11 +76,36 @@ class Box(Table):
     )
 
 
+class TensorRt(Table):
+    """What the engine tensorrt is built for; another value means another engine, which takes minutes to build."""
+
+    batch: int = _key(
+        "Most pictures in one call; the engine is made fastest for this many. The number of cameras, 4 at most.",
+        TensorRtSettings.batch,
+        ge=1,
+        le=16,
+    )
+    workspace_bytes: int = _key(
+        "Scratch memory that a layer may take, of the memory that the GPU shares with all else.",
+        TensorRtSettings.workspace_bytes,
+        unit="bytes",
+        ge=16 * 1024**2,
+        le=8 * 1024**3,
+    )
+    engines_dir: str | None = _key(
+        "Directory of the engines that this machine has built; left out: engines in box.state_dir.",
+        None,
+        example="engines",
+    )
+
+
 class Detector(Table):
     """Which model looks at the pictures."""
 
     engine: Literal["onnx", "tensorrt"] = _key(
-        "What runs the model; named, never guessed, and nothing is tried in its place.", DetectSettings.engine
+        "What runs the model: onnx (any machine, on the CPU) or tensorrt (a Jetson's GPU; takes baked models). Named,"
+        " never guessed, and nothing is tried in its place.",
+        DetectSettings.engine,
     )
     card: Id = _key(
         "Id of the model card; commune-agent model list shows them. The demo model knows rendered scenes only.",
@@ -100,6 +127,11 @@ class Detector(Table):
         "Detections below are dropped; it may not exceed evidence.person_score, or doubtful persons would stay clear.",
         DetectSettings.min_score,
     )
+    motion_gate: bool = _key(
+        "Leave out pictures in which nothing has changed, but look once a second; false looks at every picture.",
+        DetectSettings.motion_gate,
+    )
+    tensorrt: TensorRt = _key("Only for the engine tensorrt.", TensorRt())
 
 
 class Tracker(Table):
@@ -212,6 +244,18 @@ class Page(Table):
     )
 
 
+class Health(Table):
+    """How the box looks after itself."""
+
+    throttle: bool = _key(
+        "Look at cameras less often while the box is too hot or its supply gives way; never less than once a second.",
+        HealthSettings.throttle,
+    )
+    root: str = _key(
+        "Directory under which sys, proc and var lie: sensors are read there. Another one than / is for tests.", "/"
+    )
+
+
 class Zone(Table):
     """A named area of the camera's picture."""
 
@@ -233,7 +277,7 @@ class Mask(Table):
 
 
 _STOPPED = DEFAULTS["stopped_vehicle"]
-_HEALTH = HealthSettings()
+_HEALTH = CameraHealthSettings()
 
 
 class Rule(Table):
@@ -313,7 +357,7 @@ def _seconds(meaning: str, default: float) -> Any:
     return _key(meaning, default, unit="s", ge=1, le=3600)
 
 
-class Health(Table):
+class CameraHealth(Table):
     """When a camera's picture counts as impaired; a lost signal is told in any case."""
 
     armed: bool = _key("false: nothing below is looked for on this camera.", True)
@@ -393,10 +437,27 @@ class Camera(Table):
         ge=1,
         le=120,
     )
+    scale: Literal["detector", "full"] = _key(
+        "For jetson: detector scales pictures in hardware to what the model looks at, full keeps their size (sharper"
+        " pictures of incidents, more memory traffic).",
+        CameraSettings.scale,
+    )
     zone: list[Zone] = _key("Areas that rules look at.", [])
     mask: list[Mask] = _key("Areas that nobody may see.", [])
     rule: list[Rule] = _key("What to watch for.", [])
-    health: Health = _key("When its picture counts as impaired.", Health())
+    health: CameraHealth = _key("When its picture counts as impaired.", CameraHealth())
+
+
+class Video(Table):
+    """How camera streams are held."""
+
+    max_rebuilds: int = _key(
+        "For jetson: after so many streams set up anew watch starts afresh (seconds, nothing is lost): each leaks about"
+        " a megabyte in NVIDIA's library, and a fault in it up to fifty.",
+        WatchSettings.max_rebuilds,
+        ge=10,
+        le=10_000,
+    )
 
 
 class SiteFile(Table):
@@ -405,8 +466,10 @@ class SiteFile(Table):
     box: Box = _key("The box itself.")
     uplink: Uplink = _key("The link to HQ.")
     page: Page = _key("The status page.", Page())
+    video: Video = _key("How camera streams are held.", Video())
     detector: Detector = _key("Which model looks at the pictures.", Detector())
     tracker: Tracker = _key("How detections are tied into tracks.", Tracker())
     evidence: Evidence = _key("How the pictures of an incident are made.", Evidence())
+    health: Health = _key("How the box looks after itself.", Health())
     store: Store = _key("How much room logs and pictures may take.", Store())
     camera: list[Camera] = _key("The cameras, in the order of the page.", min_length=1)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from agent.clock import monotonic_us
-from agent.errors import BackendMissing, ConfigError, ModelError, StoreError
+from agent.errors import BackendMissing, ConfigError, ModelError, StoreError, WornOut
 
 log = logging.getLogger(__name__)
 
@@ -129,6 +129,8 @@ class Supervisor:
             if code == 0 and child.name == _MAY_END:
                 child.ended = True
                 log.info("%s has ended", child.name)
+            elif code == WornOut.exit_code and child.settled:
+                log.info("%s starts afresh", child.name)
             elif code in _NEEDS_A_PERSON and child.falls == 0 and not child.settled:
                 log.error("%s cannot start (exit code %d); stopping the others", child.name, code)
                 return code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import signal
 import sys
@@ -104,7 +105,8 @@ def _password(path: Path | None) -> str:
     try:
         return path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--password-file {path}", f"{error}; give a readable file with the password") from error
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigError(f"--password-file {path}", f"{why}; give a readable file with the password") from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     where = command.add_argument_group("broker")
     where.add_argument("--host", default="127.0.0.1", help="MQTT broker (default %(default)s)")
-    where.add_argument("--port", type=int, default=1883, help="its port (default %(default)s)")
+    where.add_argument("--port", type=_port, default=1883, help="its port (default %(default)s)")
     where.add_argument("--tls-ca", type=Path, metavar="PEM", help="CA of the broker's certificate; turns TLS on")
     where.add_argument("--tls-cert", type=Path, metavar="PEM", help="own certificate, where the broker asks for one")
     where.add_argument("--tls-key", type=Path, metavar="PEM", help="its key")
@@ -142,9 +144,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     how.add_argument("--json", action="store_true", help="one JSON object a line for every event and picture")
     how.add_argument("--once", action="store_true", help="leave after the first alert")
-    how.add_argument("--seconds", type=float, default=0.0, metavar="N", help="leave after N seconds")
+    how.add_argument("--seconds", type=_seconds, default=0.0, metavar="N", help="leave after N seconds")
     how.add_argument("--verbose", action="store_true", help="say more on stderr")
     return parser
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65_535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; use 1 to 65535")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; use a number of seconds, 0 for ever")
+    return number
 
 
 def _area(text: str) -> str:

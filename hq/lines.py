@@ -49,7 +49,11 @@ class Lines:
         elif fact.kind in words.kinds:
             camera = _known_camera(box, str(fact.fields.get("camera", "")))
             text = words.kinds[fact.kind].format(camera=camera.name)
+        elif fact.kind == "health.pace":
+            text = self._pace(fact.fields)
         else:
+            return ""
+        if not text:
             return ""
         remarks = [
             *([words.preexisting] if isinstance(incident, dict) and incident.get("preexisting") else []),
@@ -59,6 +63,11 @@ class Lines:
         ]
         at = _local(fact.fields["utc_us"], "%d/%m/%Y %H:%M:%S")
         return plain(f"{at} · {box.name} · {_capital(text)}" + (f" ({'; '.join(remarks)})" if remarks else ""))
+
+    def _pace(self, fields: Mapping[str, Json]) -> str:
+        """Say why a box looks less often; empty for a cause that a newer box may know."""
+        pattern, share = self._words.paces.get(str(fields["cause"]), ""), fields["share"]
+        return pattern.format(share=round(100 * share) if isinstance(share, (int, float)) else share)
 
     def _incident(self, box: KnownBox, pattern: str, incident: Mapping[str, Json]) -> str:
         words, camera = self._words, _known_camera(box, str(incident["camera"]))

@@ -19,6 +19,7 @@ class Words:
         ailments: by state of a camera's picture, what is said when it begins; ``other`` for one not known here.
         ailing: the same in few words, for when it ends.
         restored: by the reason, what is said when a state ends.
+        paces: patterns for a box that looks less often, or more often again, by cause.
         open: pattern of a new incident.
         reopen: pattern of one that goes on after a short absence.
         update: pattern of a revised one.
@@ -42,6 +43,7 @@ class Words:
     ailments: Mapping[str, str]
     ailing: Mapping[str, str]
     restored: Mapping[str, str]
+    paces: Mapping[str, str]
     open: str
     reopen: str
     update: str
@@ -102,6 +104,12 @@ VI = Words(
         "recalibrated": "Camera {camera} đã được hiệu chỉnh lại; các quy tắc theo vùng hoạt động lại",
         "other": "Camera {camera}: không còn theo dõi trạng thái {state}",
     },
+    paces={
+        "heat": "hộp nóng, chỉ xem xét camera ở {share}% nhịp bình thường",
+        "voltage": "điện áp nguồn của hộp quá thấp, chỉ xem xét camera ở {share}% nhịp bình thường",
+        "current": "hộp dùng quá dòng của nguồn, chỉ xem xét camera ở {share}% nhịp bình thường",
+        "recovered": "hộp đỡ nóng hoặc nguồn đã ổn, xem xét camera ở {share}% nhịp bình thường",
+    },
     open="{what}: {label} đã {dwell} tại {zone}, camera {camera}, từ {begin} [{severity}]",
     reopen="Tiếp diễn {what}: {label} tại {zone}, camera {camera}, từ {begin} [{severity}]",
     update="Cập nhật {what}: {label} đã {dwell} tại {zone}, camera {camera} [{severity}]",
@@ -160,6 +168,12 @@ EN = Words(
         "returned": "Camera {camera} is back at its old view; zone rules work again",
         "recalibrated": "Camera {camera} was recalibrated; zone rules work again",
         "other": "Camera {camera}: the state {state} is no longer looked for",
+    },
+    paces={
+        "heat": "the box is hot and examines cameras at {share}% of their normal rate only",
+        "voltage": "the box's supply voltage is too low, cameras are examined at {share}% of their normal rate only",
+        "current": "the box draws more than its supply gives, cameras are examined at {share}% of their normal rate",
+        "recovered": "heat or supply is better, cameras are examined at {share}% of their normal rate",
     },
     open="{what}: {label} for {dwell} in {zone}, camera {camera}, since {begin} [{severity}]",
     reopen="Continued {what}: {label} in {zone}, camera {camera}, since {begin} [{severity}]",

@@ -9,7 +9,7 @@ from agent.backdrop.look import Look
 from agent.backdrop.memory import Memory
 from agent.backdrop.reading import Pulse, Reading
 from agent.backdrop.reference import Reference
-from agent.backdrop.settings import HealthSettings
+from agent.backdrop.settings import CameraHealthSettings
 from agent.backdrop.signs import SURE_MATCH, Signs, signs_of
 from agent.backdrop.steady import Steady
 from agent.core.view import Geometry
@@ -51,7 +51,7 @@ class Health:
     """
 
     def __init__(
-        self, settings: HealthSettings, active: Collection[str] = (), references: Iterable[Reference] = ()
+        self, settings: CameraHealthSettings, active: Collection[str] = (), references: Iterable[Reference] = ()
     ) -> None:
         lengths = {
             "moved": (settings.moved_s, settings.returned_s),

@@ -9,7 +9,7 @@ from agent.core.polygon import Polygon
 
 
 @dataclass(frozen=True)
-class HealthSettings:
+class CameraHealthSettings:
     """When a camera's picture counts as impaired.
 
     Attributes:
@@ -63,6 +63,6 @@ class BackdropSettings:
     camera: str
     masks: tuple[Polygon, ...] = ()
     timezone: str = "Asia/Ho_Chi_Minh"
-    health: HealthSettings = field(default_factory=HealthSettings)
+    health: CameraHealthSettings = field(default_factory=CameraHealthSettings)
     settle_s: float = 10.0
     min_area: float = 0.002

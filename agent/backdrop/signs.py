@@ -9,7 +9,7 @@ import numpy as np
 from agent.backdrop.edges import Shift
 from agent.backdrop.reading import Reading
 from agent.backdrop.reference import Reference
-from agent.backdrop.settings import HealthSettings
+from agent.backdrop.settings import CameraHealthSettings
 
 _TEXTURED = 4.0  # grey levels of edge energy below which a cell has nothing to lose
 _MOST_NOISE = 3.0
@@ -44,7 +44,7 @@ class Signs:
 
 
 def signs_of(
-    reading: Reading, usual: Reference | None, shift: Shift | None, lately: float | None, settings: HealthSettings
+    reading: Reading, usual: Reference | None, shift: Shift | None, lately: float | None, settings: CameraHealthSettings
 ) -> Signs:
     """Judge one reading.
 

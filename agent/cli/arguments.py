@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import math
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +23,26 @@ class Parser(argparse.ArgumentParser):
         """Say what is wrong and where help is, then exit with code 2."""
         print(f"{self.prog}: {message}; see: {self.prog} --help", file=sys.stderr)
         raise SystemExit(2)
+
+
+def seconds(text: str) -> float:
+    """Read a time of more than 0 s."""
+    return _above_zero(float, text, "seconds")
+
+
+def count(text: str) -> int:
+    """Read a whole number from 1 on."""
+    return int(_above_zero(int, text, "a whole number"))
+
+
+def _above_zero(kind: type[int] | type[float], text: str, what: str) -> float:
+    try:
+        number = kind(text)
+    except ValueError:
+        number = kind(0)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"takes {what} above 0; got {text!r}")
+    return number
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -13,6 +13,8 @@ from agent.cli.checks import FAIL, OK, WARN, Check
 from agent.cli.glance import glance
 from agent.clock import monotonic_us
 from agent.detect.detector import Detector, open_detector
+from agent.detect.engine import PlanMissing, PlanRefused
+from agent.detect.golden import golden_test
 from agent.detect.install import check_picture
 from agent.detect.settings import DetectSettings
 from agent.errors import AgentError
@@ -22,6 +24,7 @@ from agent.site_values import choice
 from agent.video.settings import CameraSettings
 
 _SLACK_S = 5.0
+_TURN_S = 5.0  # hardware streams are set up one after the other (video/turns.py), each within this
 _DARK = 10.0
 """Mean brightness (0 to 255) below which a picture shows nothing."""
 
@@ -31,8 +34,10 @@ def check_detector(settings: DetectSettings, rulebooks: Sequence[RulebookSetting
     place = f"model {settings.card}"
     try:
         detector = open_detector(settings)
+    except (PlanMissing, PlanRefused) as error:
+        return [Check(place, FAIL, str(error), "commune-agent model build, on this box")]
     except AgentError as error:
-        return [Check(place, FAIL, str(error), "commune-agent model list shows what there is")]
+        return [Check(place, FAIL, str(error), "commune-agent model list --config CONFIG shows what there is")]
     try:
         began_us = monotonic_us()
         detector.self_test(check_picture())
@@ -42,7 +47,27 @@ def check_detector(settings: DetectSettings, rulebooks: Sequence[RulebookSetting
     finally:
         detector.close()
     ran = Check(place, OK, f"{detector.describe()}, {took_ms:.0f} ms a picture, sha256 {detector.model_hash}…")
-    return [ran, *_unknown_labels(detector, rulebooks)]
+    return [ran, *_golden(settings), *_unknown_labels(detector, rulebooks)]
+
+
+def _golden(settings: DetectSettings) -> list[Check]:
+    """On a GPU: see that the engine computes what ONNX Runtime computes from the same file."""
+    if settings.engine == "onnx":
+        return []
+    place = f"model {settings.card} against ONNX Runtime"
+    picture = check_picture()
+    pictures = [picture, picture[:, ::-1], picture[::-1], 255 - picture]
+    try:
+        found = golden_test(settings, [np.ascontiguousarray(each) for each in pictures])
+    except AgentError as error:
+        return [Check(place, FAIL, str(error), "build it again: commune-agent model build --again")]
+    far = f"{found.beyond} of {found.rows} boxes differ by more than rounding, {found.lost} by far"
+    if not found.sound:
+        return [Check(place, FAIL, far, "do not watch with it: model build --again, or bake with --precision fp32")]
+    near = (
+        f"{found.rows - found.beyond} of {found.rows} boxes within {found.box_px:.2f} px and {found.score:.3f} in score"
+    )
+    return [Check(place, OK, f"{near}; {far}")]
 
 
 def check_card(settings: DetectSettings, cameras: Sequence[CameraSettings]) -> list[Check]:
@@ -115,7 +140,8 @@ def check_cameras(cameras: Sequence[CameraSettings], told: Callable[[Check], Non
     for attempt in tries:
         threading.Thread(target=attempt.run, daemon=True).start()
     longest_s = max((camera.open_timeout_s + camera.read_timeout_s for camera in cameras), default=0.0)
-    end_us = monotonic_us() + round((longest_s + _SLACK_S) * 1e6)
+    queue_s = _TURN_S * sum(camera.backend == "jetson" for camera in cameras)
+    end_us = monotonic_us() + round((longest_s + queue_s + _SLACK_S) * 1e6)
     checks = []
     for attempt in tries:
         check = attempt.result(end_us)

@@ -20,7 +20,7 @@ COMMANDS = {
     "page": "run the page program: the box's web page",
     "still": "save one picture of a camera, with a grid, zones and masks",
     "recalibrate": "accept a camera's present view after it was moved",
-    "model": "add or list detector models",
+    "model": "pull, add, list, verify or bake detector models; build and measure engines",
     "test-alert": "send a test event and follow it to HQ's acknowledgment",
     "events": "list, show or export what the box has recorded",
     "password": "set a user's password for the page",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from agent.errors import BackendMissing, ConfigError
 from agent.stage.scene import Scene, Zone
+from agent.store.settings import StoreSettings
 
 BOX = "demo-01"
 AREA = "demo"
@@ -96,10 +97,14 @@ def only_one(folder: Path) -> Iterator[None]:
     """Keep ``folder`` to this demo, which empties it, until the block is left.
 
     Raises:
-        ConfigError: another demo is using it.
+        ConfigError: another demo is using it, or this user may not.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        file = folder.with_name(f"{folder.name}.lock").open("w")
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    with file as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -113,15 +118,22 @@ def clear(folder: Path) -> None:
     """Empty the demo's folder.
 
     Raises:
-        ConfigError: there is something in it that no demo wrote.
+        ConfigError: there is something in it that no demo wrote, or this user may not empty it.
     """
-    if folder.exists():
-        site = folder / "site.toml"
-        ours = site.is_file() and site.read_text("utf-8", errors="replace").startswith(_SITE.splitlines()[0])
-        if not ours and any(folder.iterdir()):
-            raise ConfigError("--dir", f"{folder} holds what no demo wrote; name an empty or a new folder")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+    try:
+        if folder.exists():
+            site = folder / "site.toml"
+            ours = site.is_file() and site.read_text("utf-8", errors="replace").startswith(_SITE.splitlines()[0])
+            if not ours and any(folder.iterdir()):
+                raise ConfigError("--dir", f"{folder} holds what no demo wrote; name an empty or a new folder")
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise _unusable(folder, error) from error
+
+
+def _unusable(folder: Path, error: OSError) -> ConfigError:
+    return ConfigError("--dir", f"{folder} cannot be used ({error.strerror}); name a folder that this user may write")
 
 
 class DemoSite:
@@ -163,6 +175,11 @@ class DemoSite:
     def agent(self, command: str, *more: str) -> list[str]:
         """Give the command line of an agent's command on this site."""
         return [sys.executable, "-m", "agent", command, str(self._file), *more]
+
+    @property
+    def store(self) -> StoreSettings:
+        """Where the box keeps what it has recorded."""
+        return StoreSettings(BOX, self.folder / "state")
 
     def registry_file(self) -> Path:
         """Where HQ's registry has this box; makes the folder."""

@@ -58,7 +58,7 @@ class Troupe:
         )
         (self._folder / f"{name}.log").write_text(done.stdout + done.stderr, "utf-8")
         if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
             raise AgentError(f"{name} failed with exit code {done.returncode}: {last}; see {self._folder / name}.log")
         return monotonic_us() - began_us
 

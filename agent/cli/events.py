@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agent.cli.arguments import Parser, add_config, add_json
+from agent.cli.arguments import Parser, add_config, add_json, count
 from agent.cli.original import hand_out
 from agent.clock import SystemClock
 from agent.config import Site, load
@@ -44,7 +44,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         description="List the newest events of a stream, newest first.",
         example="commune-agent events site.toml list --stream w",
     )
-    listing.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many (%(default)s)")
+    listing.add_argument("--limit", type=count, default=20, metavar="N", help="at most so many (%(default)s)")
     streams = ", ".join(f"{letter}: {what}" for letter, what in _STREAMS.items())
     listing.add_argument("--stream", choices=_STREAMS, default="a", help=f"{streams} (%(default)s)")
     listing.set_defaults(run=lambda arguments: _with_views(arguments, run_list))

@@ -25,6 +25,7 @@ Every error is one line on standard error, beginning with `commune-agent:`, and 
 | 5 | a model or its card cannot be used |
 | 6 | the store cannot be written or read |
 | 7 | the broker refuses for a reason that a person must mend |
+| 8 | watch wants a fresh process: NVIDIA's video library is used up; whoever runs it starts it again |
 | 70 | a fault of this software; it is in the log |
 | 130 | interrupted by Ctrl-C |
 """
@@ -52,7 +53,7 @@ def _page(parser: argparse.ArgumentParser) -> Iterator[str]:
     if shown:
         yield "| argument | meaning |"
         yield "|---|---|"
-        yield from (f"| `{_name(action)}` | {_meaning(action)} |" for action in shown)
+        yield from (f"| `{_escaped(_name(action))}` | {_escaped(_meaning(action))} |" for action in shown)
         yield ""
     if parser.epilog:
         example = parser.epilog.removeprefix("example: ")
@@ -83,4 +84,9 @@ def _value(action: argparse.Action) -> str:
 
 
 def _meaning(action: argparse.Action) -> str:
-    return (action.help or "").replace("%(default)s", str(action.default)).replace("|", "\\|")
+    return (action.help or "").replace("%(default)s", str(action.default))
+
+
+def _escaped(text: str) -> str:
+    """Keep a bar from ending its cell in the table."""
+    return text.replace("|", "\\|")

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 
 from agent import journal, runtime
-from agent.cli.arguments import Parser, add_config
+from agent.cli.arguments import Parser, add_config, seconds
 from agent.cli.process import prepare_runtime
 from agent.clock import monotonic_us
 from agent.config import Site, load
@@ -41,7 +41,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         help="for cameras that are files: stop when all have been read and HQ has acknowledged everything",
     )
     parser.add_argument(
-        "--limit", type=float, default=60.0, metavar="S", help="with --until-ended: longest wait for HQ (%(default)s)"
+        "--limit", type=seconds, default=60.0, metavar="S", help="with --until-ended: longest wait for HQ (%(default)s)"
     )
     parser.set_defaults(run=run)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from agent import runtime
-from agent.cli.arguments import Parser, add_config, add_json
+from agent.cli.arguments import Parser, add_config, add_json, seconds
 from agent.cli.asking import STALE_S, Unanswered, ask_watch, until
 from agent.clock import Clock, SystemClock
 from agent.config import Site, load
@@ -44,7 +44,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         example="commune-agent test-alert site.toml --timeout 60",
     )
     add_config(parser)
-    parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="longest wait for HQ (%(default)s)")
+    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="longest wait for HQ (%(default)s)")
     add_json(parser)
     parser.set_defaults(run=run)
 

@@ -34,7 +34,8 @@ class Box(NamedTuple):
     @property
     def area(self) -> float:
         """Share of the frame covered."""
-        return max(0.0, self.width) * max(0.0, self.height)
+        x1, y1, x2, y2 = self
+        return (x2 - x1) * (y2 - y1) if x2 > x1 and y2 > y1 else 0.0
 
     @property
     def diagonal(self) -> float:
@@ -53,19 +54,23 @@ class Box(NamedTuple):
 
     def overlap(self, other: Box) -> float:
         """Area shared with ``other``, as a share of the frame."""
-        width = min(self.x2, other.x2) - max(self.x1, other.x1)
-        height = min(self.y2, other.y2) - max(self.y1, other.y1)
-        return max(0.0, width) * max(0.0, height)
+        x1, y1, x2, y2 = self
+        u1, v1, u2, v2 = other
+        if x2 <= u1 or u2 <= x1 or y2 <= v1 or v2 <= y1:  # most pairs on a street: nothing else here is asked so often
+            return 0.0
+        width = (x2 if x2 < u2 else u2) - (x1 if x1 > u1 else u1)
+        height = (y2 if y2 < v2 else v2) - (y1 if y1 > v1 else v1)
+        return width * height if width > 0 and height > 0 else 0.0
 
     def iou(self, other: Box) -> float:
         """Intersection over union, 0..1."""
         shared = self.overlap(other)
-        union = self.area + other.area - shared
-        return shared / union if union > 0 else 0.0
+        return shared / (self.area + other.area - shared) if shared > 0 else 0.0
 
     def covered_by(self, other: Box) -> float:
         """Share of this box that ``other`` covers, 0..1."""
-        return self.overlap(other) / self.area if self.area > 0 else 0.0
+        shared = self.overlap(other)
+        return shared / self.area if shared > 0 else 0.0
 
     def grown(self, share: float) -> Box:
         """Give the box enlarged on every side by ``share`` of its own width and height, clipped to the frame."""

@@ -20,7 +20,7 @@ def group_of(label: str) -> str:
 
 def same_kind(first: str, second: str) -> bool:
     """Tell whether two labels may name one object."""
-    return group_of(first) == group_of(second)
+    return first == second or group_of(first) == group_of(second)
 
 
 def group_ids(labels: Sequence[str]) -> tuple[int, ...]:

@@ -18,13 +18,17 @@ class Frame:
         camera: id of the camera, as configured.
         seq: counts the frames of this camera since the process started.
         at: when the light fell in, as well as the source tells (see video/): never the time of processing.
-        pixels: (H, W, 3) uint8 BGR; *borrowed*: valid until the next frame of this camera is taken. Copy to keep.
+        pixels: (H, W, 3) uint8 BGR; *borrowed*: valid until the next frame but one of this camera is taken. Copy to
+            keep.
+        image: the same bytes, masks and all, as the graphics processor knows them (core/canvas.py); None where it
+            cannot see them. Borrowed likewise.
     """
 
     camera: str
     seq: int
     at: Moment
     pixels: NDArray[np.uint8]
+    image: object | None = None
 
     @property
     def width(self) -> int:

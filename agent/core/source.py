@@ -9,6 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.core.canvas import NewCanvas, plain_canvas
+
 
 @dataclass(frozen=True, slots=True)
 class StreamRequest:
@@ -21,8 +23,11 @@ class StreamRequest:
         password: or empty; never logged.
         pace: ``source`` or ``fast`` (see CameraSettings).
         loop: start again at the end of a file.
-        open_timeout_s: longest time ``Opener`` may take.
+        open_timeout_s: longest time ``Opener`` may take, apart from waiting for its turn.
         read_timeout_s: longest time ``Grabber.read`` may take.
+        fps: pictures a second that are wanted; a backend may leave out others before they cost anything. None: all.
+        fit: (width, height) in px that pictures may be scaled down into, their shape kept, where that costs nothing;
+            None: as large as they come.
     """
 
     camera: str
@@ -33,6 +38,8 @@ class StreamRequest:
     loop: bool = False
     open_timeout_s: float = 10.0
     read_timeout_s: float = 10.0
+    fps: float | None = None
+    fit: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,10 +49,12 @@ class Grab:
     Attributes:
         pixels: (H, W, 3) uint8 BGR; the grabber may reuse the memory at the next read.
         pts_us: presentation time in the stream, µs; None where the stream tells none or a senseless one.
+        new_canvas: makes the memory in which copies of this stream's pictures are best kept.
     """
 
     pixels: NDArray[np.uint8]
     pts_us: int | None
+    new_canvas: NewCanvas = plain_canvas
 
 
 class Grabber(Protocol):

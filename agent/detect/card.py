@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
-from itertools import pairwise
+
+CARD_ID = r"[a-z0-9]+(-[a-z0-9]+)*"
+"""What a card may be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,16 @@ class DistributionHead:
 
 @dataclass(frozen=True, slots=True)
 class FastestHead:
-    """One output (N, 5 + classes, rows, columns): objectness, box, classes; a single ``stride`` (FastestDet)."""
+    """One output (N, 5 + classes, rows, columns): objectness, box, classes (FastestDet).
+
+    Attributes:
+        stride: px between cells; there is only one.
+        trained: height and width of the input it was trained on, of which its box sizes are shares, px; None = the
+            card's.
+    """
 
     stride: int
+    trained: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,47 @@ class DecodedHead:
     """Boxes (N, K, 4) as x1 y1 x2 y2 in px of the input, scores (N, K), classes (N, K): decoded inside the model."""
 
 
-Head = YoloxHead | DistributionHead | FastestHead | DecodedHead
+@dataclass(frozen=True, slots=True)
+class DetrHead:
+    """Two outputs: boxes (N, Q, 4) as centre and size in shares of the input, class logits (N, Q, columns) (RF-DETR).
+
+    Attributes:
+        columns: for each label the column of the logits that is its; others belong to no class.
+        width: how many columns there are.
+    """
+
+    columns: tuple[int, ...]
+    width: int
+
+
+Head = YoloxHead | DistributionHead | FastestHead | DecodedHead | DetrHead
+
+
+@dataclass(frozen=True, slots=True)
+class Baking:
+    """How a baked model came to be (``commune-agent model bake``): enough to make the very same file again.
+
+    Attributes:
+        source: name of the published file.
+        source_sha256: hex digest of it.
+        card: id of the card that describes it.
+        height: of the network's own input, px.
+        width: of the network's own input, px.
+        batch: pictures a call; 0 = any number.
+        precision: ``fp32`` or ``fp16``.
+        keep: rows a picture, best first.
+        tool: the program that baked it, and its version.
+    """
+
+    source: str
+    source_sha256: str
+    card: str
+    height: int
+    width: int
+    batch: int
+    precision: str
+    keep: int
+    tool: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +150,8 @@ class Card:
         ap: expected COCO AP, 0..1; None where unknown.
         ap50: expected AP at IoU 0.5; None where unknown.
         ap_on: the pictures these were measured on.
+        baking: how the file was baked; None for a published one.
+        least_tensorrt: version of TensorRT below which its answers are not sound, e.g. (10, 16); empty for any.
     """
 
     id: str
@@ -123,38 +172,5 @@ class Card:
     ap: float | None = None
     ap50: float | None = None
     ap_on: str = ""
-
-
-_FORBIDDEN_WORDS = {
-    "faces": "face faces facial facenet arcface iris",
-    "number plates": "plate plates lp lpr anpr alpr",
-    "reading text": "ocr text digit digits character characters",
-    "recognising persons again": "reid identity identities identification biometric biometrics gait",
-}
-_FORBIDDEN_RUNS = {
-    "facerecog": "faces",
-    "khuonmat": "faces",
-    "licenseplate": "number plates",
-    "licenceplate": "number plates",
-    "numberplate": "number plates",
-    "bienso": "number plates",
-    "reidentif": "recognising persons again",
-}
-
-
-def forbidden_label(label: str) -> str | None:
-    """Say which forbidden purpose a label or model name betrays, or None.
-
-    The software looks for incidents, never for identities: a model that finds faces or number plates, reads text or
-    recognises persons again is refused whatever it is wanted for. Whole words count (``surface`` is no face), and a
-    few that are also told by their letters run together; case, camelCase and Vietnamese marks make no difference.
-    """
-    plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()
-    words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", plain).lower())
-    for purpose, names in _FORBIDDEN_WORDS.items():
-        if set(names.split()) & set(words):
-            return purpose
-    if ("re", "id") in pairwise(words):
-        return "recognising persons again"
-    run = "".join(words)
-    return next((purpose for letters, purpose in _FORBIDDEN_RUNS.items() if letters in run), None)
+    baking: Baking | None = None
+    least_tensorrt: tuple[int, ...] = ()

@@ -9,15 +9,18 @@ from math import isfinite
 from pathlib import Path
 
 from agent.detect.card import (
+    CARD_ID,
+    Baking,
     Card,
     DecodedHead,
+    DetrHead,
     DistributionHead,
     FastestHead,
     Head,
     InputSpec,
     YoloxHead,
-    forbidden_label,
 )
+from agent.detect.forbidden import forbidden_label, forbidden_maker, forbidden_terms
 from agent.detect.table import Table
 from agent.errors import ModelError
 
@@ -50,6 +53,11 @@ def read_card(path: Path) -> Card:
         purpose = forbidden_label(text)
         if purpose:
             raise ModelError(subject, f"{text!r} stands for {purpose}, which this software never does; take it out")
+    terms = forbidden_terms(card.licence) or next(
+        filter(None, map(forbidden_maker, (card.id, card.title, card.url))), None
+    )
+    if terms:
+        raise ModelError(subject, f"is of a model under {terms}; take one whose licence is free for every use")
     return card
 
 
@@ -74,8 +82,14 @@ def _card(table: Table, folder: Path) -> Card:
         ap=table.maybe_share("ap"),
         ap50=table.maybe_share("ap50"),
         ap_on=table.take("ap_on", str, ""),
+        baking=_baking(table),
+        least_tensorrt=_needs(table),
     )
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", card.id):
+    if isinstance(head, DetrHead) and len(head.columns) != len(card.labels):
+        table.refuse("decode.columns", f"must name a column for each of the {len(card.labels)} labels")
+    if card.url and not card.url.startswith("https://"):
+        table.refuse("url", f"must begin with https://, got {card.url!r}")
+    if not re.fullmatch(CARD_ID, card.id):
         table.refuse("id", f"must be small letters, digits and single hyphens, got {card.id!r}")
     if Path(card.file).name != card.file or card.file in ("", ".", ".."):
         table.refuse("file", f"must be a bare file name, got {card.file!r}")
@@ -155,9 +169,47 @@ def _distribution(table: Table) -> Head:
     )
 
 
+def _detr(table: Table) -> Head:
+    head = DetrHead(table.listed("columns", int), table.whole("width", 1, _MOST_PX))
+    if not set(head.columns) <= set(range(head.width)) or len(set(head.columns)) != len(head.columns):
+        table.refuse("columns", f"must be different whole numbers from 0 to {head.width - 1}, got {list(head.columns)}")
+    return head
+
+
+def _needs(table: Table) -> tuple[int, ...]:
+    if not table.take("needs", dict, {}):
+        return ()
+    needs = table.table("needs")
+    version = needs.take("tensorrt", str)
+    needs.close()
+    if not re.fullmatch(r"\d{1,3}(\.\d{1,4}){0,3}", version):
+        needs.refuse("tensorrt", f'must be a version, e.g. "10.16", got {version!r}')
+    return tuple(map(int, version.split(".")))
+
+
+def _baking(table: Table) -> Baking | None:
+    if not table.take("bake", dict, {}):
+        return None
+    bake = table.table("bake")
+    baking = Baking(
+        source=bake.take("source", str),
+        source_sha256=bake.take("source_sha256", str),
+        card=bake.take("card", str),
+        height=bake.whole("height", 1, _MOST_PX),
+        width=bake.whole("width", 1, _MOST_PX),
+        batch=bake.whole("batch", 0, _MOST_PX),
+        precision=bake.choice("precision", ("fp32", "fp16")),
+        keep=bake.whole("keep", 1, _MOST_PX),
+        tool=bake.take("tool", str),
+    )
+    bake.close()
+    return baking
+
+
 _HEADS: dict[str, Callable[[Table], Head]] = {
     "yolox": lambda table: YoloxHead(_strides(table)),
     "distribution": _distribution,
     "fastestdet": lambda table: FastestHead(table.whole("stride", 1, _MOST_PX)),
     "decoded": lambda _: DecodedHead(),
+    "detr": _detr,
 }

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.core.detections import Detections
-from agent.detect.card import Card, DistributionHead, FastestHead, YoloxHead
+from agent.detect.card import Card, DetrHead, DistributionHead, FastestHead, YoloxHead
 from agent.detect.engine import Tensor
 from agent.detect.prepare import Fit
 from agent.errors import ModelError
@@ -18,7 +18,7 @@ from agent.errors import ModelError
 Floats = NDArray[np.float32]
 Shape = tuple[int | None, ...]
 
-_MOST = 1000
+MOST = 1000
 """Candidates kept for suppression, best first; a frame with more is noise, and the time for it must stay bounded."""
 
 
@@ -60,6 +60,8 @@ def make_decoder(card: Card) -> Decoder:
         return DistributionDecoder(card, head)
     if isinstance(head, FastestHead):
         return FastestDecoder(card, head)
+    if isinstance(head, DetrHead):
+        return DetrDecoder(card, head)
     return DecodedDecoder(card)
 
 
@@ -67,7 +69,7 @@ class YoloxDecoder:
     """YOLOX: centre = (t + cell) * stride, size = exp(t) * stride, score = objectness * best class."""
 
     def __init__(self, card: Card, head: YoloxHead) -> None:
-        self._cells, self._strides = _cells(card, head.strides, 0.0)
+        self._cells, self._strides = cells(card, head.strides, 0.0)
         self.shapes: tuple[Shape, ...] = ((len(self._cells), 5 + len(card.labels)),)
 
     def read(self, outputs: tuple[Tensor, ...], min_score: float) -> Candidates:
@@ -92,7 +94,7 @@ class DistributionDecoder:
     """
 
     def __init__(self, card: Card, head: DistributionHead) -> None:
-        self._anchors, self._strides = _cells(card, head.strides, head.centre)
+        self._anchors, self._strides = cells(card, head.strides, head.centre)
         self._bins = head.bins
         self._classes = len(card.labels)
         self._joined = head.joined
@@ -125,14 +127,14 @@ class DistributionDecoder:
 
 
 class FastestDecoder:
-    """FastestDet: score = objectness^0.6 * best class^0.4; centre by tanh in cells, size by sigmoid in pictures."""
+    """FastestDet: score = objectness^0.6 * best class^0.4; centre by tanh in cells, size by sigmoid in inputs."""
 
     def __init__(self, card: Card, head: FastestHead) -> None:
         rows, columns = _grid(card, head.stride)
-        cells, _ = _cells(card, (head.stride,), 0.0)
-        self._cells = cells / np.float32(head.stride)
-        self._size_px = np.array([card.input.width, card.input.height], np.float32)
-        self._pitch_px = self._size_px / np.array([columns, rows], np.float32)
+        places, _ = cells(card, (head.stride,), 0.0)
+        self._cells = places / np.float32(head.stride)
+        self._pitch_px = np.array([card.input.width / columns, card.input.height / rows], np.float32)
+        self._size_px = np.array((head.trained or (card.input.height, card.input.width))[::-1], np.float32)
         self.shapes: tuple[Shape, ...] = ((5 + len(card.labels), rows, columns),)
 
     def read(self, outputs: tuple[Tensor, ...], min_score: float) -> Candidates:
@@ -146,6 +148,23 @@ class FastestDecoder:
         centre = (self._cells[rows] + np.tanh(raw[:, :2])) * self._pitch_px
         half = self._size_px / (1 + np.exp(-raw[:, 2:])) / 2
         return Candidates(np.hstack((centre - half, centre + half)), scores[rows], class_ids[rows])
+
+
+class DetrDecoder:
+    """RF-DETR: score = sigmoid of a class's logit; a box may stand for several classes, as upstream counts them."""
+
+    def __init__(self, card: Card, head: DetrHead) -> None:
+        self._size_px = np.array([card.input.width, card.input.height] * 2, np.float32)
+        self._columns = list(head.columns)
+        self.shapes: tuple[Shape, ...] = ((None, 4), (None, head.width))
+
+    def read(self, outputs: tuple[Tensor, ...], min_score: float) -> Candidates:
+        """See ``Decoder.read``."""
+        scores = _floats(1 / (1 + np.exp(-_floats(outputs[1][:, self._columns]))))
+        rows, class_ids = np.nonzero(scores >= min_score)
+        centre, size = np.split(_floats(outputs[0][rows]), 2, axis=1)
+        boxes = _floats(np.hstack((centre - size / 2, centre + size / 2)))
+        return Candidates(boxes * self._size_px, scores[rows, class_ids], class_ids)
 
 
 class DecodedDecoder:
@@ -192,7 +211,7 @@ def place(found: Candidates, fit: Fit) -> Detections:
     boxes = np.clip(boxes, 0, 1)
     whole &= (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     rows = np.flatnonzero(whole)
-    rows = rows[np.argsort(-found.scores[rows], kind="stable")[:_MOST]]
+    rows = rows[np.argsort(-found.scores[rows], kind="stable")[:MOST]]
     return Detections(boxes[rows], np.minimum(found.scores[rows], 1), found.class_ids[rows])
 
 
@@ -219,7 +238,7 @@ def _grid(card: Card, stride: int) -> tuple[int, int]:
     return ceil(card.input.height / stride), ceil(card.input.width / stride)
 
 
-def _cells(card: Card, strides: tuple[int, ...], centre: float) -> tuple[Floats, Floats]:
+def cells(card: Card, strides: tuple[int, ...], centre: float) -> tuple[Floats, Floats]:
     """Give every cell's anchor (N, 2) as x y in px and its stride (N,), row by row, stride after stride."""
     anchors, pitches = [], []
     for stride in strides:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +17,10 @@ from agent.core.frame import Frame
 from agent.detect.card import Card, DecodedHead
 from agent.detect.catalogue import find_card
 from agent.detect.decode import make_decoder, read_frame, shape_fault
-from agent.detect.engine import Engine, Tensor, TensorSpec, open_engine
+from agent.detect.engine import Engine, SlotEngine, Tensor, TensorSpec, open_engine
 from agent.detect.modelfile import sha256_of
 from agent.detect.modelstore import resolve_model
+from agent.detect.needs import check_tensorrt
 from agent.detect.nms import merge_groups, suppress
 from agent.detect.prepare import Fit, Preparer
 from agent.detect.settings import DetectSettings
@@ -25,31 +28,46 @@ from agent.errors import ModelError
 
 log = logging.getLogger(__name__)
 
+_WORTH = 4  # a larger batch gains nothing on the engines here, and the first frame of it waits for the last
+
 _READABLE = ("float32", "float16", "int32", "int64")
 
 
-def open_detector(settings: DetectSettings) -> Detector:
+def open_detector(settings: DetectSettings, *, renew: bool = False) -> Detector:
     """Find the card and its model file, load it, and make sure that the two agree.
 
+    Args:
+        settings: what to load into which engine.
+        renew: see ``agent.detect.engine.open_engine``.
+
     Raises:
+        PlanMissing: TensorRT's engine of this model has not been built yet.
         ModelError: card or file is missing, broken, or they do not fit each other.
         BackendMissing: the engine is not to be had here.
     """
     card = find_card(settings.card, settings.models_dir)
     model = resolve_model(settings, card)
-    detector = load_detector(card, model, settings)
+    detector = load_detector(card, model, settings, renew=renew)
     log.info("detector ready: %s, model %s, sha256 %s…", detector.describe(), model, detector.model_hash)
     return detector
 
 
-def load_detector(card: Card, model: Path, settings: DetectSettings) -> Detector:
+def load_detector(card: Card, model: Path, settings: DetectSettings, *, renew: bool = False) -> Detector:
     """Load ``model`` as what ``card`` says it is; see ``open_detector``."""
-    engine = open_engine(settings.engine, model, settings.threads)
+    if settings.engine == "tensorrt":
+        check_tensorrt(card)
+    engine = open_engine(settings.engine, model, settings.threads, settings.tensorrt, renew=renew)
     try:
         return Detector(card, model, engine, settings)
     except ModelError:
         engine.close()
         raise
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Picture:
+    pixels: NDArray[np.uint8]
+    image: object | None = None
 
 
 class Detector:
@@ -69,19 +87,30 @@ class Detector:
         self._subject = str(model)
         self._name = f"{card.id} on {settings.engine}"
         self._engine = engine
+        self._slots = engine if isinstance(engine, SlotEngine) else None
         self._min_score = settings.min_score
         self._preparer = Preparer(card.input)
         self._decoder = make_decoder(card)
         self._groups = np.array(group_ids(card.labels), np.int64)
-        self._most = 1 if card.batch == "fixed" else engine.max_batch
         self._batch = np.empty((0, *self._preparer.shape), card.input.dtype)
+        self._answers: tuple[Tensor, ...] = ()
+        self._running: deque[list[Fit]] = deque()
         self._check_input(engine.input)
         self._order = self._output_order(engine.outputs)
         self._check_shapes(engine.outputs[i].shape for i in self._order)
 
+    @property
+    def most(self) -> int:
+        """The most frames that one call of the network takes, as far as it is worth waiting for them."""
+        return min(self._most or _WORTH, _WORTH)
+
     def describe(self) -> str:
         """Name card and engine, e.g. ``yolox-nano on onnx``."""
         return self._name
+
+    def news(self) -> str:
+        """Say what people should know of the engine, e.g. that it is being renewed; mostly nothing."""
+        return str(getattr(self._engine, "news", ""))
 
     def detect(self, frames: Sequence[Frame]) -> list[Detections]:
         """Find objects, one entry a frame, in order; frames may be of different cameras and sizes.
@@ -95,11 +124,8 @@ class Detector:
 
     def find(self, frames: Sequence[Frame]) -> list[Detections]:
         """Give what the model itself finds: suppressed within each class, without the class groups of ``detect``."""
-        most = self._most or max(1, len(frames))
-        pictures = [frame.pixels for frame in frames]
         found: list[Detections] = []
-        for start in range(0, len(pictures), most):
-            fits, outputs = self._answer(pictures[start : start + most])
+        for fits, outputs in self._calls([_Picture(frame.pixels, frame.image) for frame in frames]):
             found += [self._read(outputs, i, fit) for i, fit in enumerate(fits)]
         return found
 
@@ -109,7 +135,7 @@ class Detector:
         Raises:
             ModelError: the model fails, answers with NaN or infinity, or its scores are no probabilities.
         """
-        fits, outputs = self._answer([pixels])
+        ((fits, outputs),) = self._calls([_Picture(pixels)])
         if not all(np.isfinite(output).all() for output in outputs):
             raise ModelError(self._subject, "answers with NaN or infinity; the file is damaged or badly exported")
         # Rows that fill up a ready-made table may carry any negative score; elsewhere that is a sigmoid left out.
@@ -126,16 +152,57 @@ class Detector:
         """Give the engine back; the detector cannot be used any more."""
         self._engine.close()
 
-    def _answer(self, pictures: Sequence[NDArray[np.uint8]]) -> tuple[list[Fit], list[Tensor]]:
-        """Run the network once; give how each picture lay in it, and its outputs in the head's order, checked."""
-        if len(self._batch) < len(pictures):
-            self._batch = np.empty((len(pictures), *self._preparer.shape), self.card.input.dtype)
-        batch = self._batch[: len(pictures)]
-        fits = [self._preparer.fill(pixels, slot) for pixels, slot in zip(pictures, batch, strict=True)]
-        answers = self._engine.run(batch)
+    def _calls(self, pictures: Sequence[_Picture]) -> Iterator[tuple[list[Fit], list[Tensor]]]:
+        """Run the network on all pictures; for each call, how each picture lay in it, and its outputs, checked.
+
+        An engine that works by itself is given the next pictures while it runs on the last ones. What is given out must
+        be read before the next is asked for.
+        """
+        most, running = self._most or max(1, len(pictures)), self._running
+        while running and self._slots is not None:  # what an error left on its way: nobody wants it any more
+            running.popleft()
+            self._slots.collect()
+        running.clear()
+        for start in range(0, len(pictures), most):
+            running.append(self._begin(pictures[start : start + most]))
+            if self._slots is None or len(running) > 1:
+                yield self._end(running.popleft())
+        while running:
+            yield self._end(running.popleft())
+
+    def _begin(self, pictures: Sequence[_Picture]) -> list[Fit]:
+        """Fill the next call's input and run on it; gives how each picture lies in it."""
+        count = len(pictures)
+        if self._slots is not None:
+            slots = self._slots.slots(count)
+            fits = [self._fill(picture, i, slots[i]) for i, picture in enumerate(pictures)]
+            self._slots.submit(count)
+            return fits
+        if len(self._batch) < count:
+            self._batch = np.empty((count, *self._preparer.shape), self.card.input.dtype)
+        batch = self._batch[:count]
+        fits = [self._preparer.fill(picture.pixels, slot) for picture, slot in zip(pictures, batch, strict=True)]
+        self._answers = self._engine.run(batch)
+        return fits
+
+    def _fill(self, picture: _Picture, index: int, slot: Tensor) -> Fit:
+        """Fill a slot; a picture that the GPU can read, and that goes in as it is, is copied by the GPU."""
+        image, preparer, colour = picture.image, self._preparer, self.card.input.colour
+        if image is None or self._slots is None or not preparer.untouched(picture.pixels):
+            return preparer.fill(picture.pixels, slot)
+        taken = self._slots.take(image, index, colour)
+        return preparer.surround(picture.pixels, slot) if taken else preparer.fill(picture.pixels, slot)
+
+    def _end(self, fits: list[Fit]) -> tuple[list[Fit], list[Tensor]]:
+        answers = self._answers if self._slots is None else self._slots.collect()
         outputs = [answers[i] for i in self._order]
-        self._check_answer(outputs, len(pictures))
+        self._check_answer(outputs, len(fits))
         return fits, outputs
+
+    @property
+    def _most(self) -> int | None:
+        """The most pictures a call; an engine that is exchanged may change it."""
+        return 1 if self.card.batch == "fixed" else self._engine.max_batch
 
     def _read(self, outputs: Sequence[Tensor], index: int, fit: Fit) -> Detections:
         frame = tuple(output[index] for output in outputs)

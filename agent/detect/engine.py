@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
-from agent.errors import BackendMissing
+from agent.detect.settings import TensorRtSettings
+from agent.errors import BackendMissing, ModelError
 
 Tensor = NDArray[Any]
 """An array whose dtype its TensorSpec tells."""
@@ -38,9 +39,20 @@ class Engine(Protocol):
         max_batch: the most frames one ``run`` takes; every number from 1 to it is fine; None = no limit.
     """
 
-    input: TensorSpec
-    outputs: tuple[TensorSpec, ...]
-    max_batch: int | None
+    @property
+    def input(self) -> TensorSpec:
+        """See above."""
+        ...
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """See above."""
+        ...
+
+    @property
+    def max_batch(self) -> int | None:
+        """See above."""
+        ...
 
     def run(self, batch: Tensor) -> tuple[Tensor, ...]:
         """Run the network on ``batch``, of the input's shape and dtype, C-contiguous.
@@ -57,23 +69,73 @@ class Engine(Protocol):
         ...
 
 
-def open_engine(kind: str, model: Path, threads: int) -> Engine:
+@runtime_checkable
+class SlotEngine(Engine, Protocol):
+    """An engine whose input memory can be written by whoever has the pictures, and that works while others do.
+
+    Two calls may be on their way: fill ``slots``, ``submit``, fill the next ``slots``, ``collect``.
+    """
+
+    def slots(self, count: int) -> Tensor:
+        """Give the places of the next ``count`` pictures, of the input's shape and dtype, to be written."""
+        ...
+
+    def take(self, image: object, slot: int, colour: str) -> bool:
+        """Have the GPU itself copy a picture (``Frame.image``) into a place, from its first row on.
+
+        Args:
+            image: as wide as the input, and no higher.
+            slot: index into the next ``slots``.
+            colour: ``BGR`` or ``RGB``, what the model wants.
+
+        Returns:
+            False where that is not possible; nothing has been written then.
+        """
+        ...
+
+    def submit(self, count: int) -> None:
+        """Run on the first ``count`` slots; returns at once."""
+        ...
+
+    def collect(self) -> tuple[Tensor, ...]:
+        """Wait for the oldest call on its way; its answers are *borrowed* until the next ``submit``."""
+        ...
+
+
+class PlanMissing(ModelError):
+    """There is no engine for this model on this machine yet; building one takes minutes, and nothing else helps."""
+
+
+class PlanRefused(ModelError):
+    """The engine of this model does not load: it is damaged, or of another TensorRT or GPU. Building it may help."""
+
+
+def open_engine(
+    kind: str, model: Path, threads: int, tensorrt: TensorRtSettings | None = None, *, renew: bool = False
+) -> Engine:
     """Load ``model`` into the engine named ``kind``; nothing else is tried in its place.
 
     Args:
-        kind: ``onnx`` (ONNX Runtime on the CPU); ``tensorrt`` is a known name that this release cannot serve.
+        kind: ``onnx`` (ONNX Runtime on the CPU) or ``tensorrt`` (the GPU of a Jetson).
         model: the model file.
         threads: inference threads; only for engines on the CPU.
+        tensorrt: only for ``tensorrt``.
+        renew: where the engine that ``tensorrt`` asks for is missing, run on an older one of the same model and build
+            the new one meanwhile; for programs that stay.
 
     Raises:
         BackendMissing: there is no such engine here.
+        PlanMissing: there is no TensorRT engine of this model yet.
+        PlanRefused: there is one, and it does not load.
         ModelError: the file cannot be used.
     """
     if kind == "onnx":
         return _open_onnx(model, threads)
     if kind == "tensorrt":
-        raise BackendMissing(kind, 'the TensorRT engine is not part of this release; set detector.engine = "onnx"')
-    raise BackendMissing(kind, 'there is no such engine; set detector.engine = "onnx"')
+        from agent.detect.trt.door import open_tensorrt  # not before it is wanted: it loads NVIDIA's libraries
+
+        return open_tensorrt(model, tensorrt or TensorRtSettings(), renew=renew)
+    raise BackendMissing(kind, 'there is no such engine; set detector.engine = "onnx" or "tensorrt"')
 
 
 def _open_onnx(model: Path, threads: int) -> Engine:

@@ -75,12 +75,15 @@ def how_to_get(card: Card) -> str:
     if not card.url:
         return f"put it in place with: {command}"
     digest = f", sha256 {card.sha256}" if card.sha256 else ""
-    return f"download {card.url} (licence: {card.licence}{digest}) and run: {command}"
+    return (
+        f"fetch it with: commune-agent model pull {card.id}; or download {card.url} (licence: {card.licence}{digest})"
+        f" and run: {command}"
+    )
 
 
 def _check_same(model: Path, card: Card) -> None:
     check_file(model)
-    expected = _receipt_digest(model) or card.sha256
+    expected = receipt_digest(model) or card.sha256
     digest = sha256_of(model)
     if expected not in ("", digest):
         raise ModelError(
@@ -89,7 +92,12 @@ def _check_same(model: Path, card: Card) -> None:
         )
 
 
-def _receipt_digest(model: Path) -> str:
+def receipt_digest(model: Path) -> str:
+    """Give the digest that a model was added with; empty where it has no receipt.
+
+    Raises:
+        ModelError: the receipt cannot be read.
+    """
     path = receipt_path(model)
     if not path.exists():
         return ""

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from agent.core.detections import Detections
 
+_AT_ONCE = 100  # rows whose every pair is compared at once; of more, only those with equal keys
+
 GROUP_IOU = 0.6
 """Two classes of one group are one object from this overlap on; two real vehicles seldom overlap by more than half."""
 
@@ -36,22 +38,31 @@ def _best_of_each_place(
     ranked: Detections, keys: NDArray[np.int64], iou_limit: float, spare_same_class: bool = False
 ) -> NDArray[np.bool_]:
     """Tell which rows of ``ranked`` (best first) stay; only rows with equal ``keys`` compete."""
+    if len(ranked) <= _AT_ONCE:
+        return _greedy(_clashes(ranked, keys, iou_limit, spare_same_class))
     stays = np.ones(len(ranked), np.bool_)
     for key in np.unique(keys):
         rows = np.flatnonzero(keys == key)
-        if len(rows) == 1:
-            continue
-        clash = _ious(ranked.boxes[rows]) > iou_limit
-        if spare_same_class:
-            clash &= ranked.class_ids[rows, None] != ranked.class_ids[rows]
-        stays[rows] = _greedy(clash)
+        if len(rows) > 1:
+            stays[rows] = _greedy(_clashes(ranked.where(rows), keys[rows], iou_limit, spare_same_class))
     return stays
+
+
+def _clashes(
+    ranked: Detections, keys: NDArray[np.int64], iou_limit: float, spare_same_class: bool
+) -> NDArray[np.bool_]:
+    """Tell which pairs cannot both stay, (N, N), symmetric."""
+    clash = np.asarray((_ious(ranked.boxes) > iou_limit) & (keys[:, None] == keys), np.bool_)
+    if spare_same_class:
+        clash &= ranked.class_ids[:, None] != ranked.class_ids
+    np.fill_diagonal(clash, False)
+    return clash
 
 
 def _greedy(clash: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Go down the ranks: who still stays sends away all later ones it clashes with; ``clash`` is (N, N), symmetric."""
     stays = np.ones(len(clash), np.bool_)
-    for row in np.flatnonzero(np.triu(clash, 1).any(axis=1)):
+    for row in np.flatnonzero(clash.any(axis=1)):
         if stays[row]:
             stays[row + 1 :] &= ~clash[row, row + 1 :]
     return stays

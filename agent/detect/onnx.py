@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as _native
 
@@ -62,17 +63,18 @@ class OnnxEngine:
             raise ModelError(str(model), f"has {len(inputs)} inputs; a detector has one, the picture")
         self.input = _spec(inputs[0])
         self.outputs = tuple(_spec(output) for output in self._session.get_outputs())
-        batch = self.input.shape[0] if self.input.shape else 0
-        if batch not in (1, None):
-            raise ModelError(str(model), f"takes exactly {batch} pictures a call; export it for 1 or for any number")
-        self.max_batch = batch
+        self.max_batch = self.input.shape[0] if self.input.shape else 1
 
     def run(self, batch: Tensor) -> tuple[Tensor, ...]:
         """Run the network; see ``Engine.run``."""
         if self._session is None:
             raise ModelError(str(self._model), "was closed and cannot run; open the engine again")
+        missing = (self.max_batch or 0) - len(batch)
+        if missing > 0:  # the model takes exactly so many, no fewer
+            batch = np.concatenate((batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)))
         try:
-            return tuple(self._session.run(None, {self.input.name: batch}))
+            answers = self._session.run(None, {self.input.name: batch})
+            return tuple(answer[: len(batch) - missing] if missing > 0 else answer for answer in answers)
         except _FAULTS as error:
             raise ModelError(str(self._model), f"failed while running: {_reason(error)}") from error
 

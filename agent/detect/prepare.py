@@ -37,7 +37,7 @@ class Preparer:
         self._planes = [np.empty(size, np.uint8) for _ in range(3)]
         self._plane = np.empty(size, np.float32)
         self._tables = _tables(spec)
-        self._covered = (0, 0)
+        self._direct = spec.layout == "NHWC" and self._tables is None
         self.shape = (*size, 3) if spec.layout == "NHWC" else (3, *size)
 
     def fill(self, pixels: NDArray[np.uint8], slot: Tensor) -> Fit:
@@ -47,7 +47,12 @@ class Preparer:
             pixels: (H, W, 3) uint8 BGR, any size.
             slot: of ``shape`` and the card's dtype; overwritten.
         """
-        fit = self._resize(pixels)
+        if self._direct:  # the pixels go in as they are: no planes are needed
+            fit = self._resize(pixels, slot)
+            if self._spec.colour == "RGB":
+                cv2.cvtColor(slot, cv2.COLOR_BGR2RGB, dst=slot)
+            return fit
+        fit = self._resize(pixels, self._canvas)
         planes = cv2.split(self._canvas, self._planes)
         order = (0, 1, 2) if self._spec.colour == "BGR" else (2, 1, 0)
         for channel, plane in enumerate(order):
@@ -58,21 +63,38 @@ class Preparer:
                 target[...] = cv2.LUT(planes[plane], self._tables[channel], self._plane)
         return fit
 
-    def _resize(self, pixels: NDArray[np.uint8]) -> Fit:
+    def surround(self, pixels: NDArray[np.uint8], slot: Tensor) -> Fit:
+        """Write what lies around a frame that ``untouched`` is True of, and that somebody else copies."""
+        covered, fit = self._place(pixels)
+        self._pad(slot, covered)
+        return fit
+
+    def untouched(self, pixels: NDArray[np.uint8]) -> bool:
+        """Tell whether a frame goes in as it is, but for the order of its colours: row after row, from the top on."""
+        covered, _ = self._place(pixels)
+        return self._direct and covered == pixels.shape[:2] and covered[1] == self._spec.width
+
+    def _place(self, pixels: NDArray[np.uint8]) -> tuple[tuple[int, int], Fit]:
+        """Give the height and width of the input that a frame covers, and how it lies there."""
         spec = self._spec
         height, width = pixels.shape[:2]
         if spec.resize == "stretch":
-            covered, fit = (spec.height, spec.width), Fit(1 / spec.width, 1 / spec.height)
-        else:
-            ratio = min(spec.height / height, spec.width / width)
-            covered = (max(1, int(height * ratio)), max(1, int(width * ratio)))
-            fit = Fit(1 / (ratio * width), 1 / (ratio * height))
-        if covered != self._covered:  # what lies around the picture only changes with the picture's shape
-            self._canvas[...] = spec.pad
-            self._covered = covered
-        target = self._canvas[: covered[0], : covered[1]]
-        cv2.resize(pixels, covered[::-1], dst=target, interpolation=_INTERPOLATION[spec.interpolation])
+            return (spec.height, spec.width), Fit(1 / spec.width, 1 / spec.height)
+        ratio = min(spec.height / height, spec.width / width)
+        covered = (max(1, int(height * ratio)), max(1, int(width * ratio)))
+        return covered, Fit(1 / (ratio * width), 1 / (ratio * height))
+
+    def _resize(self, pixels: NDArray[np.uint8], canvas: Tensor) -> Fit:
+        """Put a picture at the top left of ``canvas``, (height, width, 3), and the card's grey around it."""
+        covered, fit = self._place(pixels)
+        self._pad(canvas, covered)
+        target = canvas[: covered[0], : covered[1]]
+        cv2.resize(pixels, covered[::-1], dst=target, interpolation=_INTERPOLATION[self._spec.interpolation])
         return fit
+
+    def _pad(self, canvas: Tensor, covered: tuple[int, int]) -> None:
+        canvas[covered[0] :] = self._spec.pad
+        canvas[: covered[0], covered[1] :] = self._spec.pad
 
 
 def _tables(spec: InputSpec) -> NDArray[np.float32] | None:

@@ -7,6 +7,21 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
+class TensorRtSettings:
+    """What an engine for TensorRT is built for, and where it is kept.
+
+    Attributes:
+        engines_dir: where engines lie; they are this machine's own, never carried to another.
+        batch: the most frames a call; the engine is made fastest for this many.
+        workspace_bytes: scratch memory that a layer may take, of the memory that the GPU shares with everything else.
+    """
+
+    engines_dir: Path = Path("/var/lib/commune-agent/engines")
+    batch: int = 4
+    workspace_bytes: int = 512 * 1024**2
+
+
+@dataclass(frozen=True)
 class DetectSettings:
     """The detector of a box.
 
@@ -16,7 +31,9 @@ class DetectSettings:
         model: the model file; empty for the one the card ships or ``commune-agent model add`` installed.
         models_dir: where added models live.
         threads: inference threads (ONNX Runtime).
+        tensorrt: only for the engine ``tensorrt``.
         min_score: detections below are dropped; low enough that privacy covers doubtful persons too (0.15 or less).
+        motion_gate: leave out frames in which nothing has changed (docs/design/watch.md).
     """
 
     engine: str = "onnx"
@@ -24,4 +41,6 @@ class DetectSettings:
     model: Path | None = None
     models_dir: Path = Path("/var/lib/commune-agent/models")
     threads: int = 1
+    tensorrt: TensorRtSettings = TensorRtSettings()
     min_score: float = 0.1
+    motion_gate: bool = True

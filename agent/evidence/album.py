@@ -48,15 +48,23 @@ class Shot:
     images: tuple[Image, ...]
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Sketch:
+    """A picture as it will leave, redacted and drawn, but not encoded: most are thrown away, and encoding is dear."""
+
+    kind: str
+    pixels: NDArray[np.uint8]
+
+
 @dataclass(slots=True)
 class _Candidates:
-    before: Image | None = None
-    closeup: Image | None = None
+    before: _Sketch | None = None
+    closeup: _Sketch | None = None
     worth: float = 0.0
 
 
 class Album:
-    """Candidates in RAM (encoded: at most two an incident, and the last 16 s), and the final pictures of an event.
+    """Candidates in RAM (at most two an incident, and the last 16 s: 3 MB), and the final pictures of an event.
 
     Nothing here outlives the process: what stood there already at the start has no ``before``, and the event says so.
     """
@@ -66,14 +74,14 @@ class Album:
         self._zones = zones
         self._timezone = timezone
         self._candidates: dict[str, _Candidates] = {}
-        self._lately: deque[tuple[int, Image]] = deque(maxlen=_LOOK_BACK_PICTURES)
+        self._lately: deque[tuple[int, _Sketch]] = deque(maxlen=_LOOK_BACK_PICTURES)
         self._fault = ""
 
     def keep(self, frame: Frame, taken: Sequence[Slot], live: Sequence[Slot], persons: Sequence[Box]) -> None:
         """Take candidates from a frame; what goes wrong is logged once, and costs pictures only.
 
         Args:
-            frame: borrowed; nothing of it is kept but encoded copies.
+            frame: borrowed; nothing of it is kept but small copies.
             taken: slots that this frame's judgement newly took or changed.
             live: all slots of the camera; candidates of any other incident are dropped.
             persons: areas to pixelate.
@@ -134,24 +142,26 @@ class Album:
 
     def _opening(self, frame: Frame, incident: Incident, persons: Sequence[Box]) -> tuple[list[Image], list[str]]:
         held = self._candidates.get(incident.id, _Candidates())
-        images, said = _made(
-            [
-                lambda: self._leaving("overview", frame, incident, persons),
-                lambda: held.closeup or self._closeup(frame, incident.box, persons),
-                lambda: encode.clean("overview", frame.pixels),
-            ]
-        )
-        return ([*images, held.before], said) if held.before else (images, ["no before", *said])
+        before = held.before
+        ways = [
+            lambda: self._leaving("overview", frame, incident, persons),
+            lambda: self._encoded(held.closeup or self._closeup(frame, incident.box, persons)),
+            lambda: encode.clean("overview", frame.pixels),
+        ]
+        if before is None:
+            images, said = _made(ways)
+            return images, ["no before", *said]
+        return _made([*ways, lambda: self._encoded(before)])
 
-    def _before(self, since_us: int) -> Image | None:
+    def _before(self, since_us: int) -> _Sketch | None:
         """Give the newest picture that is clearly older than the begin of a stay."""
-        older = [image for taken_us, image in self._lately if taken_us <= since_us - _CLEARLY_BEFORE_US]
+        older = [sketch for taken_us, sketch in self._lately if taken_us <= since_us - _CLEARLY_BEFORE_US]
         return older[-1] if older else None
 
     def _look_back(self, frame: Frame, persons: Sequence[Box]) -> None:
         now_us = frame.at.mono_us
         if not self._lately or now_us - self._lately[-1][0] >= _LOOK_BACK_EVERY_US:
-            self._lately.append((now_us, self._leaving("before", frame, None, persons)))
+            self._lately.append((now_us, _Sketch("before", self._overview(frame, persons, None))))
 
     def _improve(self, held: _Candidates, frame: Frame, slot: Slot, persons: Sequence[Box]) -> None:
         worth = slot.score * slot.box.area
@@ -160,23 +170,24 @@ class Album:
             held.worth = worth
 
     def _leaving(self, kind: str, frame: Frame, incident: Incident | None, persons: Sequence[Box]) -> Image:
-        return encode.leaving(kind, self._overview(frame, persons, incident), self._settings)
+        return self._encoded(_Sketch(kind, self._overview(frame, persons, incident)))
+
+    def _encoded(self, sketch: _Sketch) -> Image:
+        return encode.leaving(sketch.kind, sketch.pixels, self._settings)
 
     def _overview(self, frame: Frame, persons: Sequence[Box], incident: Incident | None) -> NDArray[np.uint8]:
-        pixels = encode.narrowed(
-            pixelate(frame.pixels, persons, self._settings.person_blocks), self._settings.max_width_px
-        )
+        pixels = encode.narrowed(frame.pixels, self._settings.max_width_px)
+        pixels = pixelate(pixels, persons, self._settings.person_blocks)
         if incident is not None:
-            pixels = pixels.copy()
             if incident.zone in self._zones:
                 draw.outline(pixels, self._zones[incident.zone])
             if incident.phase is Phase.OPEN:
                 draw.frame_object(pixels, incident.box)
         return draw.with_strip(pixels, frame.camera, frame.at, self._timezone)
 
-    def _closeup(self, frame: Frame, box: Box, persons: Sequence[Box]) -> Image:
-        pixels = pixelate(frame.pixels, persons, self._settings.person_blocks)
-        return encode.leaving("closeup", encode.cropped(pixels, box, _CLOSEUP_MARGIN), self._settings)
+    def _closeup(self, frame: Frame, box: Box, persons: Sequence[Box]) -> _Sketch:
+        pixels = encode.cropped(pixelate(frame.pixels, persons, self._settings.person_blocks), box, _CLOSEUP_MARGIN)
+        return _Sketch("closeup", encode.narrowed(pixels, self._settings.max_width_px).copy())
 
 
 def _made(ways: Sequence[Callable[[], Image]]) -> tuple[list[Image], list[str]]:

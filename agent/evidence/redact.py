@@ -32,12 +32,12 @@ class PersonMemory:
 
     def __init__(self, settings: EvidenceSettings, labels: Sequence[str]) -> None:
         self._settings = settings
-        self._class_ids = [number for number, label in enumerate(labels) if label == "person"]
+        self._is_person = np.array([label == "person" for label in labels], np.bool_)
         self._seen: list[_Seen] = []
 
     def observe(self, mono_us: int, detections: Detections, tracks: Sequence[Track]) -> None:
         """Take in what one frame shows: detected persons from ``person_score`` on, and tracks held to be persons."""
-        wanted = np.isin(detections.class_ids, self._class_ids) & (detections.scores >= self._settings.person_score)
+        wanted = self._is_person[detections.class_ids] & (detections.scores >= self._settings.person_score)
         boxes = [Box(*map(float, row)) for row in detections.boxes[wanted]]
         boxes += [track.box for track in tracks if track.label == "person"]
         horizon_us = mono_us - round(self._settings.person_memory_s * 1_000_000)

@@ -67,8 +67,9 @@ def read_passwords(path: Path) -> dict[str, str]:
             raise ConfigError(str(path), f"others may read it; run: chmod o= {path}")
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
         raise ConfigError(
-            str(path), f"no usable password file ({error}); make one with: commune-agent password site.toml USER"
+            str(path), f"no usable password file ({why}); make one with: commune-agent password site.toml USER"
         ) from error
     hashes: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):

@@ -25,6 +25,8 @@ def warnings(
 ) -> tuple[Notice, ...]:
     """List what a visitor must know before believing the rest, most pressing first."""
     found = [*_of_program("watch", watch, now), *_of_program("uplink", uplink, now)]
+    if watch is not None and watch.building and not is_stale(watch, now):
+        found.append(Notice("building", "bad", watch.building))
     if watch is not None and watch.trouble:
         found.append(Notice("trouble", "bad", watch.trouble))
     if watch is not None and watch.slow and not is_stale(watch, now):
@@ -34,6 +36,8 @@ def warnings(
         moved = {camera.id for camera in watch.cameras if "moved" in camera.ailments}
         names_moved = ", ".join(camera.name for camera in settings.cameras if camera.id in moved)
         found.extend([Notice("moved", "bad", names_moved)] if names_moved else [])
+    if watch is not None and watch.box.cause and not is_stale(watch, now):
+        found.append(Notice(f"pace_{watch.box.cause}", fact=f"{100 * watch.box.pace:.0f}"))
     if now.state is ClockState.UNSET:
         found.append(Notice("clock_unset"))
     found.extend(Notice(key, fact=key) for key in settings.warnings)

@@ -56,10 +56,19 @@ class Words:
         """Name an incident by its rule and what was seen; always as something suspected."""
         return self("incident.title", rule=self.known("rule", rule), label=self.known("label", label))
 
+    def lacking(self, evidence: str) -> str:
+        """Say which pictures an incident lacks, and why; ``evidence`` as its events tell it: ``no before; lost(…)``."""
+        parts = [part.removeprefix("lost(").removesuffix(")") for part in evidence.split("; ")]
+        return " ".join(self.known("evidence", part.replace(" ", "_"), name=part) for part in parts)
+
     def when(self, utc_us: int) -> str:
         """Tell wall time as ``dd/MM/yyyy HH:mm:ss`` in the site's timezone."""
         moment = datetime.fromtimestamp(utc_us // 1_000_000, timezone.utc)
         return moment.astimezone(self.zone).strftime("%d/%m/%Y %H:%M:%S")
+
+    def decimal(self, value: float) -> str:
+        """Tell a number with one digit after the point, which is a comma in Vietnamese."""
+        return f"{value:.1f}".replace(".", self("number.point"))
 
     def ago(self, seconds: float) -> str:
         """Tell an age coarsely; the same words and steps as ``ticking.js``."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.clock import Moment
+from agent.core.box import Box
 from agent.core.event import Event
 from agent.core.incident import Slot, SlotKey
 from agent.rules.shape import Size
@@ -58,6 +59,16 @@ class Scene:
     def now_us(self) -> int:
         """Monotonic µs of the frame."""
         return self.at.mono_us
+
+    def touching(self, box: Box) -> list[Trail]:
+        """Give the objects that were last seen overlapping ``box``; asked for every place, so it must be quick."""
+        left, top, right, bottom = box
+        found = []
+        for trail in self.trails:
+            x1, y1, x2, y2 = trail.last.box
+            if x1 < right and x2 > left and y1 < bottom and y2 > top:
+                found.append(trail)
+        return found
 
     def unseen_us(self, last_seen_us: int) -> int:
         """How long something has been missing while the camera could see: blindness starts the count anew."""

@@ -61,6 +61,7 @@ class Rulebook:
         self._sight = Sight()
         self._trails = Trails()
         self._at = now
+        self._slots = tuple(stay.slot(now) for stay in self._stays())
 
     def judge(
         self, at: Moment, tracks: Sequence[Track], width_px: int, height_px: int, view: View = _PLAIN_VIEW
@@ -102,7 +103,7 @@ class Rulebook:
     @property
     def slots(self) -> tuple[Slot, ...]:
         """Everything pending or open, as of the last frame."""
-        return tuple(stay.slot(self._at) for stay in self._stays())
+        return self._slots
 
     def _suspend(self, at: Moment) -> Judgement:
         """Let go of everything; when zones count again, the camera begins to see anew."""
@@ -123,13 +124,19 @@ class Rulebook:
 
     def _report(self, events: list[Event]) -> Judgement:
         """Compare the rule state with what the store holds."""
-        current = {slot.key: slot for slot in self.slots}
-        taken = tuple(slot for slot in current.values() if _differs(slot, self._stored.get(slot.key)))
+        self._slots = tuple(stay.slot(self._at) for stay in self._stays())
+        current = {slot.key: slot for slot in self._slots}
+        taken = tuple(self._worth_storing(_STORED_SEEN_US))
+        if taken:  # one transaction for all that would soon want one of their own
+            taken = tuple(self._worth_storing(_STORED_SEEN_US // 2))
         freed = tuple(key for key in self._stored if key not in current)
         for key in freed:
             del self._stored[key]
         self._stored.update((slot.key, slot) for slot in taken)
         return Judgement(tuple(events), taken, freed)
+
+    def _worth_storing(self, seen_us: int) -> Iterator[Slot]:
+        return (slot for slot in self._slots if _differs(slot, self._stored.get(slot.key), seen_us))
 
 
 def _families(settings: RulebookSettings, memory: Restored, new_id: NewId) -> Iterator[Family]:
@@ -143,12 +150,12 @@ def _families(settings: RulebookSettings, memory: Restored, new_id: NewId) -> It
         yield _FAMILIES[rule.rule](rule, outlines[rule.zone], schedule, casebook)
 
 
-def _differs(slot: Slot, stored: Slot | None) -> bool:
-    """Tell whether a restart would miss something if ``stored`` stayed as it is."""
+def _differs(slot: Slot, stored: Slot | None, seen_us: int) -> bool:
+    """Tell whether a restart would miss something if ``stored`` stayed as it is: a sighting ``seen_us`` later, too."""
     if stored is None:
         return True
     told = (slot.incident, slot.phase, slot.rev, slot.boot_id)
     return (
         told != (stored.incident, stored.phase, stored.rev, stored.boot_id)
-        or slot.last_seen_mono_us - stored.last_seen_mono_us >= _STORED_SEEN_US
+        or slot.last_seen_mono_us - stored.last_seen_mono_us >= seen_us
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -49,14 +48,17 @@ def centre_distance(first: Box, second: Box, size: Size) -> float:
 
 def median_box(boxes: Sequence[Box]) -> Box:
     """The box whose every edge is the median of that edge: a few wild ones change nothing."""
-    return Box(*(statistics.median(edge) for edge in zip(*boxes, strict=True)))
+    middle, odd = divmod(len(boxes), 2)
+    edges = [sorted(edge) for edge in zip(*boxes, strict=True)]
+    return Box(*(edge[middle] if odd else (edge[middle - 1] + edge[middle]) / 2 for edge in edges))
 
 
 def _diagonal_px(box: Box, size: Size) -> float:
-    return max(1.0, math.hypot(box.width * size.width_px, box.height * size.height_px))
+    x1, y1, x2, y2 = box
+    return max(1.0, math.hypot((x2 - x1) * size.width_px, (y2 - y1) * size.height_px))
 
 
 def _common(first: float, second: float) -> float:
     if first * second <= 0:
         return 0.0
-    return min(first, second, key=abs)
+    return first if abs(first) <= abs(second) else second

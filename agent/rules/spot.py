@@ -64,12 +64,13 @@ class Spot:
         """Find the object in a frame; the trail that stands here is taken out of ``free``."""
         if self.trail is not None and self.trail not in scene.trails:
             self.trail = None
-        if self.trail is None or not self._on_place(self.trail, scene.size):
-            self.trail = self._heir(free, scene) or self.trail
+        on_place = self.trail is not None and self._on_place(self.trail, scene.size)
+        if not on_place and (heir := self._heir(free, scene)) is not None:
+            self.trail, on_place = heir, self._on_place(heir, scene.size)
         if self.trail in free:
             free.remove(self.trail)
         if self.trail is not None and self.trail.last.mono_us == scene.now_us:
-            self._see(self.trail, scene)
+            self._see(self.trail, scene, on_place=on_place)
         self._note_cover(scene)
         self._note_unmoved(scene)
 
@@ -104,7 +105,7 @@ class Spot:
             trail is not self.trail
             and scene.now_us - trail.last.mono_us <= _LATELY_US
             and self._overlaps(trail) >= SAME_PLACE_IOU
-            for trail in scene.trails
+            for trail in scene.touching(self.stay.box)
         )
 
     def missing_us(self, scene: Scene) -> int:
@@ -116,9 +117,9 @@ class Spot:
         """Whether the object was last seen away from its place, though it may yet come back."""
         return self._off_since_us is not None
 
-    def _see(self, trail: Trail, scene: Scene) -> None:
+    def _see(self, trail: Trail, scene: Scene, *, on_place: bool) -> None:
         stay = self.stay
-        if self._on_place(trail, scene.size):
+        if on_place:
             stay.see(scene.now_us)
             stay.label, stay.score = trail.label, trail.score
             self._off_since_us = None
@@ -130,7 +131,7 @@ class Spot:
             self._off_last_us = scene.now_us
 
     def _on_place(self, trail: Trail, size: Size) -> bool:
-        return shift(trail.last.box, self.stay.box, size) <= MOVED_SHIFT and self._overlaps(trail) >= _KEPT_IOU
+        return self._overlaps(trail) >= _KEPT_IOU and shift(trail.last.box, self.stay.box, size) <= MOVED_SHIFT
 
     def _overlaps(self, trail: Trail) -> float:
         return trail.last.box.iou(self.stay.box) if same_kind(trail.label, self.stay.label) else 0.0
@@ -166,5 +167,5 @@ class Spot:
             trail is not self.trail
             and scene.now_us - trail.last.mono_us <= within_us
             and self.stay.box.covered_by(trail.last.box) >= _COVERED
-            for trail in scene.trails
+            for trail in scene.touching(self.stay.box)
         )

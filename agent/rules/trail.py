@@ -106,8 +106,8 @@ class Trails:
         self.live = [trail for trail in self.live if now_us - max(trail.last.mono_us, resumed_us) <= _IDLE_US]
         tracks = [track for track in tracks if track.seen]
         free = list(self.live)
-        for rank in (_by_id_in_place, _by_place, _by_id_in_reach):
-            tracks, free = self._continue(rank, tracks, free, now_us, size)
+        for rank, by_id in ((_by_place, True), (_by_place, False), (_in_reach, True)):
+            tracks, free = self._continue(rank, tracks, free, now_us, size, by_id=by_id)
         self.live.extend(Trail(next(self._numbers), track, now_us) for track in tracks)
 
     def forget(self) -> None:
@@ -115,12 +115,16 @@ class Trails:
         self.live.clear()
 
     def _continue(
-        self, rank: _Rank, tracks: Sequence[Track], free: Sequence[Trail], now_us: int, size: Size
+        self, rank: _Rank, tracks: Sequence[Track], free: Sequence[Trail], now_us: int, size: Size, *, by_id: bool
     ) -> tuple[list[Track], list[Trail]]:
+        """Let tracks continue trails, the best fits first; with ``by_id`` only those that carry the trail's own id."""
+        named: dict[int, list[Trail]] = {}
+        for trail in free if by_id else ():
+            named.setdefault(trail.track_id, []).append(trail)
         fits = [
             (fit, track.id, trail.number, track, trail)
             for track in tracks
-            for trail in free
+            for trail in (named.get(track.id, ()) if by_id else free)
             if (fit := rank(track, trail, now_us, size)) > 0
         ]
         done: set[int] = set()
@@ -133,18 +137,14 @@ class Trails:
         return [t for t in tracks if t.id not in done], [t for t in free if t.number not in gone]
 
 
-def _by_id_in_place(track: Track, trail: Trail, now_us: int, size: Size) -> float:
-    return _by_place(track, trail, now_us, size) if track.id == trail.track_id else 0.0
-
-
 def _by_place(track: Track, trail: Trail, now_us: int, size: Size) -> float:
     del now_us, size
     overlap = track.box.iou(trail.last.box)
     return overlap if overlap >= _SAME_PLACE_IOU and same_kind(track.label, trail.label) else 0.0
 
 
-def _by_id_in_reach(track: Track, trail: Trail, now_us: int, size: Size) -> float:
-    if track.id != trail.track_id or not same_kind(track.label, trail.label):
+def _in_reach(track: Track, trail: Trail, now_us: int, size: Size) -> float:
+    if not same_kind(track.label, trail.label):
         return 0.0
     reach = max(1.0, _REACH_PER_S * (now_us - trail.last.mono_us) / 1e6)
     return 1.0 if centre_distance(track.box, trail.last.box, size) <= reach else 0.0

@@ -50,9 +50,10 @@ class Log:
         self._box = settings.box
         self._sign = sign
         self._clock = clock
-        self._ballast = ballast.ballast_path(settings.state_dir, schema.process) if spends_ballast else None
+        self._ballast = ballast.ballast_path(settings.state_dir, schema.process)
         self._lock = threading.RLock()
-        self._connection = connect(self.path, schema, quota_bytes(schema, settings))
+        self._connection = self._connect(quota_bytes(schema, settings))
+        self._spends_ballast = spends_ballast
         self.tips: dict[str, Tip] = {}
         self._read_tips()
 
@@ -68,9 +69,8 @@ class Log:
             try:
                 return self._transaction(work)
             except StoreFull:
-                if self._ballast is None or not ballast.release(self._ballast):
+                if not (self._spends_ballast and self._release_ballast()):
                     raise
-                log.error("no space for %s: released the ballast %s", self.path, self._ballast)
                 return self._transaction(work)
 
     def run(self, statement: str, *values: object) -> int:
@@ -147,6 +147,22 @@ class Log:
         """Checkpoint and close."""
         with self._lock:
             self._connection.close()
+
+    def _connect(self, quota: int) -> sqlite3.Connection:
+        """Open the file; even that takes space, which a box that starts on a full disk has in its ballast alone."""
+        try:
+            return connect(self.path, self.schema, quota)
+        except StoreFull:
+            if not self._release_ballast():
+                raise
+            return connect(self.path, self.schema, quota)
+
+    def _release_ballast(self) -> bool:
+        """Give the ballast back to the disk; False when it is spent."""
+        if not ballast.release(self._ballast):
+            return False
+        log.error("no space for %s: released the ballast %s", self.path, self._ballast)
+        return True
 
     def _transaction(self, work: Callable[[], Result]) -> Result:
         try:

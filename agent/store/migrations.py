@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import sqlite3
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent import runtime
-from agent.errors import ConfigError, StoreError, StoreVersion
+from agent.errors import ConfigError, StoreError, StoreFull, StoreVersion
 from agent.keys import make_key
 from agent.owner import refuse_root
 from agent.store import ballast
@@ -42,6 +43,8 @@ def migrate(settings: StoreSettings) -> list[str]:
             return [*_prepare(settings), *(line for schema in FILES for line in _bring_up(schema, settings))]
     except OSError as error:
         place = error.filename or settings.state_dir
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreFull(f"{place}: {error.strerror}; free space on that disk, then run it again") from error
         raise StoreError(f"{place}: {error.strerror}; the store needs a directory it may write") from error
 
 

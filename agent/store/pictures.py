@@ -183,5 +183,7 @@ class Pictures:
             total -= size
             gone.append(path.name)
         self._originals_bytes = total
+        if not gone:
+            return
         log.warning("originals reached their quota: deleted the %d oldest", len(gone))
         self._media.write(lambda: [self._media.run(sql.FORGET_ORIGINAL, sha256) for sha256 in gone])

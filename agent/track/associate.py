@@ -16,10 +16,10 @@ def overlaps(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray
     Returns:
         (M, N), 0..1; 0 where either box has no area.
     """
-    corner = np.maximum(first[:, None, :2], second[None, :, :2])
-    opposite = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = np.clip(opposite - corner, 0, None).prod(axis=2)
-    union = _areas(first)[:, None] + _areas(second)[None, :] - shared
+    (x1, y1, x2, y2), (u1, v1, u2, v2) = first.T[:, :, None], second.T
+    width, height = np.minimum(x2, u2) - np.maximum(x1, u1), np.minimum(y2, v2) - np.maximum(y1, v1)
+    shared = np.maximum(width, 0) * np.maximum(height, 0)
+    union = _areas(first)[:, None] + _areas(second) - shared
     shares: NDArray[np.float64] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
     return shares
 
@@ -42,8 +42,8 @@ def pair(closeness: NDArray[np.float64], at_least: float) -> list[tuple[int, int
     pairs: list[tuple[int, int]] = []
     taken_rows: set[int] = set()
     taken_columns: set[int] = set()
-    for k in np.argsort(-closeness[rows, columns], kind="stable").tolist():
-        row, column = int(rows[k]), int(columns[k])
+    order = np.argsort(-closeness[rows, columns], kind="stable")
+    for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
         if row not in taken_rows and column not in taken_columns:
             taken_rows.add(row)
             taken_columns.add(column)
@@ -52,5 +52,6 @@ def pair(closeness: NDArray[np.float64], at_least: float) -> list[tuple[int, int
 
 
 def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    areas: NDArray[np.float64] = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1)
+    x1, y1, x2, y2 = boxes.T
+    areas: NDArray[np.float64] = np.maximum(x2 - x1, 0) * np.maximum(y2 - y1, 0)
     return areas

@@ -12,6 +12,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.core.box import Box
 from agent.core.classes import group_ids
 from agent.core.detections import Detections
 from agent.core.track import Track
@@ -22,6 +23,7 @@ from agent.track.settings import TrackSettings
 _HIGH_IOU = 0.3  # lower, a car parked beside a larger false box swaps tracks with it
 _LOW_IOU = 0.5  # a doubtful box must lie where the track is
 _SETTLED_HITS = 3  # below, a 0.1-score shadow beside a newcomer steals its track and the true box starts another
+_STANDS = 0.25  # diagonals per second: the jitter of a parked car's box, and too slow to leave a place unnoticed
 _REORDER_US = 1_000_000  # a timestamp this far back is a hiccup of the source; farther, another time line
 
 
@@ -64,6 +66,27 @@ class Tracker:
             self._live.append(Motion(next(self._numbers), box, score, class_id, now_us))
         return [motion.track(self._labels[motion.class_id], now_us) for motion in self._live]
 
+    def hold(self, mono_us: int) -> list[Track]:
+        """Tell every live track in a picture that shows what the last one showed: each is where it was, and seen.
+
+        Nothing is learned from such a picture: scores, votes and the number of sightings stay as they are.
+
+        Args:
+            mono_us: monotonic µs of the frame.
+        """
+        now_us = self._now_us = mono_us if self._now_us is None else max(mono_us, self._now_us)
+        for motion in self._live:
+            motion.stay(now_us)
+        return [motion.track(self._labels[motion.class_id], now_us) for motion in self._live]
+
+    @property
+    def calm(self) -> bool:
+        """Whether the last frame left nothing in doubt: every live track was seen in it, is no newcomer, and stands."""
+        return all(
+            motion.last_seen_us == self._now_us and motion.hits >= _SETTLED_HITS and motion.speed <= _STANDS
+            for motion in self._live
+        )
+
     def _advance(self, mono_us: int) -> int:
         """Bring every track to the time of the frame; drop those unseen for too long."""
         before_us = mono_us if self._now_us is None else self._now_us
@@ -83,7 +106,7 @@ class Tracker:
         """Continue ``motions`` with the ``rows`` of ``found`` that fit; return what is left of both."""
         if not motions or not len(rows):
             return motions, rows
-        closeness = overlaps(np.stack([motion.box for motion in motions]), found.boxes[rows].astype(np.float64))
+        closeness = overlaps(np.array([motion.box for motion in motions]), found.boxes[rows].astype(np.float64))
         known = self._groups[[motion.class_id for motion in motions]]
         closeness[known[:, None] != self._groups[found.class_ids[rows]][None, :]] = 0
         pairs = pair(closeness, gate)
@@ -107,6 +130,5 @@ def _in_order(detections: Detections) -> Detections:
     return detections.where(np.lexsort(keys).astype(np.int64))
 
 
-def _row(detections: Detections, row: int) -> tuple[NDArray[np.float64], float, int]:
-    box = detections.boxes[row].astype(np.float64)
-    return box, float(detections.scores[row]), int(detections.class_ids[row])
+def _row(detections: Detections, row: int) -> tuple[Box, float, int]:
+    return Box(*detections.boxes[row].tolist()), float(detections.scores[row]), int(detections.class_ids[row])

@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 HOPELESS_RETRY_S = 60.0
 """Between attempts at what only a person can mend: a missing backend, a wrong configuration, a fault of ours."""
 
+LEAST_FPS = 1.0
+"""Seldomer, and the rules would call the time between two looks blindness (docs/design/rules.md)."""
+
 _FPS_WINDOW_US = 10_000_000
 _LATE_US = 1_000_000  # a file that falls this far behind goes on from there instead of racing after
 _REASON_CHARS = 200  # it stands on one line of the page; the log has the whole of a fault
@@ -61,11 +64,13 @@ class CameraFeed:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"camera-{settings.id}", daemon=True)
         self._state, self._reason = "connecting", ""
+        self._whole = False
         self._seq = self._dropped = self._reconnects = 0
         self._newest: Moment | None = None
         self._driver_since_us: int | None = None
         self._taken_us: deque[int] = deque()
         self._started_us = 0
+        self._put_us = 0
 
     def start(self) -> None:
         """Begin to capture."""
@@ -73,7 +78,7 @@ class CameraFeed:
         self._thread.start()
 
     def take(self) -> Frame | None:
-        """Give the newest frame that is due, or None; hold the lock of ``arrived``. Borrowed until the next take."""
+        """Give the newest frame that is due, or None; hold the lock of ``arrived``. Borrowed until the next but one."""
         frame = self._slot.take()
         if frame is not None:
             self._taken_us.append(self._clock.now().mono_us)
@@ -83,6 +88,19 @@ class CameraFeed:
     def ready(self) -> bool:
         """Whether a frame waits to be taken; hold the lock of ``arrived``."""
         return self._slot.ready
+
+    def expected(self, within_us: int) -> bool:
+        """Whether the next frame should be ready within ``within_us`` from now, at the pace of the last."""
+        if self._state != "running":
+            return False
+        left_us = self._put_us + self._cadence.interval_us - self._clock.now().mono_us
+        return (
+            self._whole or -within_us <= left_us <= within_us
+        )  # one that is overdue by more keeps no pace to wait for
+
+    def slow_down(self, share: float) -> None:
+        """Want this share of the configured rate from now on, but never less than LEAST_FPS; 1 = all of it."""
+        self._cadence.change(min(self.settings.fps, max(LEAST_FPS, self.settings.fps * share)))
 
     @property
     def finished(self) -> bool:
@@ -166,20 +184,22 @@ class CameraFeed:
             loop=camera.loop,
             open_timeout_s=camera.open_timeout_s,
             read_timeout_s=camera.read_timeout_s,
+            fps=camera.fps,
+            fit=camera.fit,
         )
 
     def _receive(self, grab: Grab, live: bool) -> None:
         arrived = self._clock.now()
         self._seq += 1
         self._backoff.good(arrived.mono_us)
-        whole = not live and self.settings.pace == "fast"
+        whole = self._whole = not live and self.settings.pace == "fast"
         at = self._live_time.stamp(grab.pts_us, arrived) if live else self._clip_moment(grab.pts_us, arrived, whole)
         if at is None or not (whole or self._cadence.wants(at.mono_us)):
             self._dropped += 1
         elif not whole or self._room():
             self._cadence.took(at.mono_us)
-            self._newest = at
-            self._dropped += not self._slot.put(Shot(grab.pixels, self._seq, at))
+            self._newest, self._put_us = at, arrived.mono_us
+            self._dropped += not self._slot.put(Shot(grab.pixels, self._seq, at, grab.new_canvas))
         self._come_back()
 
     def _clip_moment(self, pts_us: int | None, arrived: Moment, whole: bool) -> Moment:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
 
 import cv2
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from agent.clock import monotonic_us
 from agent.core.source import Grab, Grabber, StreamRequest
 from agent.errors import ConfigError, SourceEnded, SourceLost
+from agent.video.address import shown, with_credentials
 from agent.video.probe import find_fault
 
 _LEAST_OPEN_S = 1.0  # what the decoder gets to open in, however long the camera took to describe its stream
@@ -110,12 +110,6 @@ class _Stream:
         return self._pts_us if before_us is None or self._pts_us > before_us else None
 
 
-def shown(url: str) -> str:
-    """Give an address fit for logs: without user name and password, should somebody have put them in."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.netloc else url
-
-
 def _open_rtsp(request: StreamRequest) -> cv2.VideoCapture:
     began_us = monotonic_us()
     url = shown(request.url)
@@ -123,7 +117,7 @@ def _open_rtsp(request: StreamRequest) -> cv2.VideoCapture:
     if fault:
         raise SourceLost(request.camera, f"{url}: {fault}")
     left_s = request.open_timeout_s - (monotonic_us() - began_us) / 1_000_000
-    capture = _capture(_with_credentials(url, request), request, max(_LEAST_OPEN_S, left_s))
+    capture = _capture(with_credentials(url, request.user, request.password), request, max(_LEAST_OPEN_S, left_s))
     if not capture.isOpened():
         problem = "the camera describes its stream but does not deliver it; is it H.264 or H.265, and allowed over TCP?"
         raise SourceLost(request.camera, f"{url}: {problem}")
@@ -163,14 +157,6 @@ def _capture(address: str, request: StreamRequest, open_timeout_s: float) -> cv2
         *(cv2.CAP_PROP_N_THREADS, 1),
     ]
     return cv2.VideoCapture(address, cv2.CAP_FFMPEG, settings)
-
-
-def _with_credentials(url: str, request: StreamRequest) -> str:
-    if not request.user:
-        return url
-    parts = urlsplit(url)
-    login = f"{quote(request.user, safe='')}:{quote(request.password, safe='')}@"
-    return urlunsplit(parts._replace(netloc=login + parts.netloc))
 
 
 def _picture_count(capture: cv2.VideoCapture) -> int:

@@ -1,4 +1,4 @@
-"""Ask an RTSP camera why it gives no stream: a video library only ever says "no"."""
+"""Ask an RTSP camera what it sends, or why it sends nothing: a video library only ever says "no"."""
 
 from __future__ import annotations
 
@@ -26,8 +26,21 @@ class _Deaf(Exception):
     """Whatever answered, it does not speak RTSP."""
 
 
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a camera says of a stream; ``fault`` is what keeps it from giving one, else ``sdp`` describes it."""
+
+    fault: str | None
+    sdp: str = ""
+
+
 def find_fault(url: str, user: str, password: str, timeout_s: float) -> str | None:
-    """Say what keeps ``url`` from giving a video stream; None when the camera describes one.
+    """Say what keeps ``url`` from giving a video stream; None when the camera describes one. See ``describe``."""
+    return describe(url, user, password, timeout_s).fault
+
+
+def describe(url: str, user: str, password: str, timeout_s: float) -> Description:
+    """Let a camera describe its stream, or say what keeps it from giving one.
 
     Connects, asks for the stream's description (RFC 2326 §10.2) and answers one challenge, Basic or Digest.
 
@@ -42,17 +55,19 @@ def find_fault(url: str, user: str, password: str, timeout_s: float) -> str | No
     host, port = parts.hostname or "", parts.port or RTSP_PORT
     try:
         with socket.create_connection((host, port), timeout_s) as link:
-            return _verdict(_Talk(link, url, end_us).describe(user, password), bool(user))
+            answer = _Talk(link, url, end_us).describe(user, password)
+            return Description(_verdict(answer, bool(user)), answer.body)
     except ConnectionRefusedError:
-        return f"{host} refuses connections at port {port}; is the camera's RTSP service on, and the port right?"
+        fault = f"{host} refuses connections at port {port}; is the camera's RTSP service on, and the port right?"
     except TimeoutError:
-        return f"no answer from {host} port {port} within {timeout_s:g} s; is the camera powered and connected?"
+        fault = f"no answer from {host} port {port} within {timeout_s:g} s; is the camera powered and connected?"
     except socket.gaierror:
-        return f"the name {host!r} is not known; use the camera's address, or mend the name service"
+        fault = f"the name {host!r} is not known; use the camera's address, or mend the name service"
     except (ConnectionError, _Deaf):
-        return f"what listens at {host} port {port} does not speak RTSP; is the port right?"
+        fault = f"what listens at {host} port {port} does not speak RTSP; is the port right?"
     except OSError as error:
-        return f"{host} port {port} cannot be reached ({error.strerror or error})"
+        fault = f"{host} port {port} cannot be reached ({error.strerror or error})"
+    return Description(fault)
 
 
 def _verdict(answer: _Answer, with_user: bool) -> str | None:

@@ -34,6 +34,9 @@ class CameraSettings:
         open_timeout_s: longest wait for a connection.
         read_timeout_s: longest wait for a frame before the source counts as lost.
         masks: privacy masks: areas painted over before anything looks at the picture.
+        scale: for ``jetson``: ``detector`` scales pictures down in hardware to what the model looks at; ``full`` keeps
+            them as the camera sends them.
+        fit: (width, height) in px that pictures may be scaled down into; told by watch, which knows the model.
     """
 
     id: str
@@ -48,3 +51,5 @@ class CameraSettings:
     open_timeout_s: float = 10.0
     read_timeout_s: float = 10.0
     masks: tuple[Polygon, ...] = ()
+    scale: str = "detector"
+    fit: tuple[int, int] | None = None

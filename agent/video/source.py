@@ -6,12 +6,11 @@ from collections.abc import Mapping
 
 from agent.core.source import Grabber, Opener, StreamRequest
 from agent.errors import BackendMissing
+from agent.video.jetson import open_jetson
 from agent.video.opencv import open_opencv
 
-BACKENDS: Mapping[str, Opener] = {"opencv": open_opencv}
+BACKENDS: Mapping[str, Opener] = {"jetson": open_jetson, "opencv": open_opencv}
 """The backends of this room; a program adds those of other rooms to a copy."""
-
-_NOT_YET = {"jetson": "this version brings no Jetson video reader yet; name opencv for RTSP cameras until it does"}
 
 
 def open_source(backend: str, request: StreamRequest, backends: Mapping[str, Opener]) -> Grabber:
@@ -25,5 +24,5 @@ def open_source(backend: str, request: StreamRequest, backends: Mapping[str, Ope
     opener = backends.get(backend)
     if opener is None:
         known = ", ".join(sorted(backends))
-        raise BackendMissing(backend, _NOT_YET.get(backend, f"there is no such video backend; known: {known}"))
+        raise BackendMissing(backend, f"there is no such video backend; known: {known}")
     return opener(request)

@@ -141,21 +141,31 @@ class Cadence:
 
     Args:
         fps: pictures wanted per second, > 0.
+
+    Attributes:
+        interval_us: between two pictures that are wanted.
     """
 
     def __init__(self, fps: float) -> None:
-        self._interval_us = round(1_000_000 / fps)
+        self.interval_us = round(1_000_000 / fps)
         self._due_us: int | None = None
+
+    def change(self, fps: float) -> None:
+        """Want ``fps`` pictures per second from the next one on."""
+        interval_us = round(1_000_000 / fps)
+        if self._due_us is not None:
+            self._due_us += interval_us - self.interval_us
+        self.interval_us = interval_us
 
     def wants(self, taken_us: int) -> bool:
         """Tell whether a picture taken at ``taken_us`` is due.
 
         A quarter of an interval early still counts: else jitter would halve a camera that runs at just this rate.
         """
-        return self._due_us is None or taken_us >= self._due_us - self._interval_us // 4
+        return self._due_us is None or taken_us >= self._due_us - self.interval_us // 4
 
     def took(self, taken_us: int) -> None:
         """Note that one was handed over; the next is due one interval after this one was, not after it came."""
         due_us = taken_us if self._due_us is None else self._due_us
-        late = taken_us - due_us >= self._interval_us
-        self._due_us = (taken_us if late else due_us) + self._interval_us
+        late = taken_us - due_us >= self.interval_us
+        self._due_us = (taken_us if late else due_us) + self.interval_us

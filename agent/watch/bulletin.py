@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from agent import runtime
 from agent.clock import Clock
 from agent.core.box import Box
 from agent.core.frame import Frame
-from agent.evidence.encode import FAULTS, preview
+from agent.evidence.encode import FAULTS, narrowed, preview
 from agent.evidence.redact import pixelate
 from agent.evidence.settings import EvidenceSettings
-from agent.runtime import CameraStatus, WatchStatus
+from agent.runtime import BoxStatus, CameraStatus, WatchStatus
 from agent.watch.gauge import Gauge
 from agent.watch.pace import Pace
 from agent.watch.settings import WatchSettings
@@ -27,12 +27,15 @@ _NOTHING: Mapping[str, tuple[str, ...]] = {}
 class Bulletin:
     """Writes ``watch.json`` and one redacted preview a camera, each at most once a second."""
 
-    def __init__(self, settings: WatchSettings, clock: Clock, gauge: Gauge, detector: str) -> None:
+    def __init__(
+        self, settings: WatchSettings, clock: Clock, gauge: Gauge, detector: str, news: Callable[[], str] = str
+    ) -> None:
         self._dir = settings.runtime_dir
         self._evidence: EvidenceSettings = settings.evidence
         self._clock = clock
         self._gauge = gauge
         self._detector = detector
+        self._news = news
         self._pace = Pace()
         self._shown_us: dict[str, int] = {}
 
@@ -43,18 +46,28 @@ class Bulletin:
             return
         self._shown_us[frame.camera] = now_us
         try:
-            picture = preview(pixelate(frame.pixels, persons, self._evidence.person_blocks), self._evidence)
+            pixels = narrowed(frame.pixels, self._evidence.max_width_px)
+            picture = preview(pixelate(pixels, persons, self._evidence.person_blocks), self._evidence)
             runtime.write_bytes(runtime.preview_path(self._dir, frame.camera), picture)
         except (OSError, *FAULTS) as error:  # a full runtime directory costs the preview, never the facts
             log.warning("cannot make the preview of camera %s: %s", frame.camera, error)
 
     def status(
-        self, cameras: Sequence[CameraStatus], trouble: str, ailments: Mapping[str, tuple[str, ...]] = _NOTHING
+        self,
+        cameras: Sequence[CameraStatus],
+        trouble: str,
+        ailments: Mapping[str, tuple[str, ...]] = _NOTHING,
+        box: BoxStatus | None = None,
     ) -> None:
         """Renew the status file; ``ailments`` is what is wrong with each camera's picture."""
-        now = self._clock.now()
+        now, news = self._clock.now(), self._news()
         judged = tuple(
-            replace(camera, fps=self._gauge.fps(camera.id, now.mono_us), ailments=ailments.get(camera.id, ()))
+            replace(
+                camera,
+                fps=self._gauge.fps(camera.id, now.mono_us),
+                gated=self._gauge.gated_of(camera.id),
+                ailments=ailments.get(camera.id, ()),
+            )
             for camera in cameras
         )
         status = WatchStatus(
@@ -62,11 +75,12 @@ class Bulletin:
             utc_us=now.utc_us,
             clock=now.state.value,
             cameras=judged,
-            detector=self._detector,
+            detector=f"{self._detector} ({news})" if news else self._detector,
             detect_ms=self._gauge.inference_ms(now.mono_us),
             trouble=trouble,
             slow=() if trouble else self._pace.slow(now, judged),  # while nothing can be recorded, nothing is judged
             boot=now.boot_id,
+            box=box or BoxStatus(),
         )
         try:
             runtime.write_status(self._dir, "watch", status)

@@ -14,11 +14,20 @@ class Gauge:
         self._judged: dict[str, deque[int]] = {}
         self._inference: deque[tuple[int, float]] = deque()
         self._totals: dict[str, int] = {}
+        self._gated: dict[str, int] = {}
 
     def judged(self, camera: str, mono_us: int) -> None:
         """Count one frame of ``camera``."""
         self._judged.setdefault(camera, deque()).append(mono_us)
         self._totals[camera] = self._totals.get(camera, 0) + 1
+
+    def gated(self, camera: str) -> None:
+        """Count one frame of ``camera`` that was judged without the network, because nothing had changed."""
+        self._gated[camera] = self._gated.get(camera, 0) + 1
+
+    def gated_of(self, camera: str) -> int:
+        """Give such frames of ``camera`` since the start."""
+        return self._gated.get(camera, 0)
 
     def inferred(self, mono_us: int, took_s: float) -> None:
         """Note one inference call."""

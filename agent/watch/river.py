@@ -83,22 +83,28 @@ class River:
     ) -> None:
         slots, now = restored
         self._eye = eye
-        self._judged_us = now.mono_us
         self._tracker = Tracker(track, labels)
         self._rulebook = Rulebook(rulebook, now, slots)
         self._persons = PersonMemory(evidence, labels)
         zones = {zone.id: zone.polygon for zone in rulebook.zones}
         self._album = Album(evidence, zones, rulebook.timezone)
+        self._found = Detections.none()
+        self._areas: tuple[Box, ...] = ()
+        self._at_us = now.mono_us
 
     def flow(self, frame: Frame, detections: Detections) -> Catch:
-        """Take one frame down the river."""
-        tracks = self._tracker.update(detections, frame.at.mono_us)
-        self._persons.observe(frame.at.mono_us, detections, tracks)
-        seen = self._eye.backdrop.look(frame, _explained(detections, tracks), self._places())
-        told = self._eye.complaints.tell(seen.changes, frame.at)
-        judgement = self._rulebook.judge(frame.at, tracks, frame.width, frame.height, seen.view)
-        self._judged_us = frame.at.mono_us
-        return _catch(told, self._pictured(frame, told, judgement), judgement, seen.references)
+        """Take one frame down the river, with what the network found in it."""
+        self._found = detections
+        return self._carry(frame, self._tracker.update(detections, frame.at.mono_us))
+
+    def hold(self, frame: Frame) -> Catch:
+        """Take a frame down the river that shows what the last one showed; only while ``calm``."""
+        return self._carry(frame, self._tracker.hold(frame.at.mono_us))
+
+    @property
+    def calm(self) -> bool:
+        """Whether the last frame left nothing in doubt: all that is followed or suspected was seen in it, standing."""
+        return self._tracker.calm and all(slot.last_seen_mono_us == self._at_us for slot in self._rulebook.slots)
 
     def recalibrate(self, at: Moment, ask: str, by: str) -> Catch:
         """Accept what the camera shows as its view from now on, because a person (``by``) says so by ``ask``."""
@@ -108,13 +114,21 @@ class River:
         shots = tuple(Shot(event, ()) for event in (event, *told.events))
         return _catch(told, shots, Judgement())
 
+    def _carry(self, frame: Frame, tracks: Sequence[Track]) -> Catch:
+        self._persons.observe(frame.at.mono_us, self._found, tracks)
+        seen = self._eye.backdrop.look(frame, _explained(self._found, tracks), self._places())
+        told = self._eye.complaints.tell(seen.changes, frame.at)
+        judgement = self._rulebook.judge(frame.at, tracks, frame.width, frame.height, seen.view)
+        self._at_us = frame.at.mono_us
+        return _catch(told, self._pictured(frame, told, judgement), judgement, seen.references)
+
     def _pictured(self, frame: Frame, told: Told, judgement: Judgement) -> tuple[Shot, ...]:
         """Give every event of a frame its pictures: none where the camera may look past its masks."""
         if self._looks_past_masks:
             self._album.forget()
             shown = [self._album.withhold(event) for event in (*told.events, *judgement.events)]
         else:
-            persons = self._persons.areas
+            persons = self._areas = self._persons.areas
             shown = [self._album.portray(frame, event, persons) for event in told.events]
             shown += [self._album.shoot(frame, event, persons) for event in judgement.events]
             self._album.keep(frame, judgement.taken, self._rulebook.slots, persons)
@@ -123,7 +137,7 @@ class River:
     @property
     def private_areas(self) -> tuple[Box, ...]:
         """What must be pixelated in a preview of the frame that last came by."""
-        return (_WHOLE_PICTURE,) if self._looks_past_masks else self._persons.areas
+        return (_WHOLE_PICTURE,) if self._looks_past_masks else self._areas
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -137,9 +151,7 @@ class River:
 
     def _places(self) -> list[Place]:
         """Ask of every stay; its object is seen if it was in the frame before this one."""
-        return [
-            Place(slot.incident, slot.box, slot.last_seen_mono_us >= self._judged_us) for slot in self._rulebook.slots
-        ]
+        return [Place(slot.incident, slot.box, slot.last_seen_mono_us >= self._at_us) for slot in self._rulebook.slots]
 
 
 def _explained(detections: Detections, tracks: Sequence[Track]) -> list[Box]:

@@ -97,18 +97,26 @@ def _box_files(order: Order, root: Path, own: checkout.Wheel, scratch: Path, say
 
 
 def _models(root: Path, given: Sequence[Path]) -> dict[str, Path]:
-    """Name the models in the bundle as their cards do; only a file that a card pins by its hash is carried."""
+    """Name the models in the bundle as their cards do; only a file that a card pins by its hash is carried.
+
+    That is a shipped card, or the one beside a baked model, which is then carried too.
+    """
     models = {}
     for path in given:
+        own = path.with_suffix(".toml")
         try:
-            name = checkout.card_file_name(root, sum_of_file(path))
+            digest = sum_of_file(path)
+            name = checkout.card_file_name(root / "models", digest)
+            own_name = None if name or not own.is_file() else checkout.card_file_name(own.parent, digest, own.name)
         except OSError as error:
             raise ConfigError("--model", f"{path} cannot be read: {error.strerror}") from error
-        if name is None:
+        if not (name or own_name):
             raise ConfigError(
                 "--model", f"{path} is not a file that a model card pins by its sha256; see: commune-agent model list"
             )
-        models[f"models/{name}"] = path
+        models[f"models/{name or own_name}"] = path
+        if own_name:
+            models[f"models/{own.name}"] = own
     return models
 
 

@@ -90,10 +90,13 @@ def is_changed(root: Path) -> bool:
     return run(["git", "status", "--porcelain"], f"git cannot tell the state of {root}", folder=root).strip() != ""
 
 
-def card_file_name(root: Path, digest: str) -> str | None:
+def card_file_name(folder: Path, digest: str, names: str = "*.toml") -> str | None:
     """Give the file name that the model card pinning ``digest`` (SHA-256) wants its model to have."""
-    for path in sorted((root / "models").glob("*.toml")):
-        card = tomllib.loads(path.read_text("utf-8"))
+    for path in sorted(folder.glob(names)):
+        try:
+            card = tomllib.loads(path.read_text("utf-8"))
+        except ValueError:  # no card: what lies in a stranger's folder may be anything
+            continue
         if card.get("sha256") == digest:
             return str(card["file"])
     return None

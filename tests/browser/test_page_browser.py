@@ -128,6 +128,19 @@ def test_a_lost_link_and_its_backlog_show_within_ten_seconds(browser: Browser, b
             link.close()
 
 
+def test_what_is_lost_comes_with_what_a_person_can_do_in_their_language(browser: Browser, box: PageBox):
+    with Visit(browser, box.url) as visit:
+        assert "4,9 hình/giây" in visit.text("#camera-yard")
+        box.live.camera_states["gate"] = ("lost", "no picture for 10 s")
+        box.live.link("refused", "not authorised")
+        visit.wait_text("#camera-gate", "Kiểm tra nguồn điện và dây mạng của camera")
+        visit.wait_text("#link", "Trung tâm không nhận hộp này: báo kỹ thuật viên")
+        visit.page.goto(f"{box.url}?lang=en")
+        visit.wait_text("#camera-gate", "Check the power and the network cable")
+        visit.wait_text("#link", "tell the technician")
+        assert "4.9 frames/s" in visit.text("#camera-yard")
+
+
 def test_a_new_incident_is_announced_once_and_an_ended_one_moves_down(browser: Browser, box: PageBox):
     with Visit(browser, box.url) as visit:
         store = box.watch_store()

@@ -46,6 +46,7 @@ def test_a_stopped_broker_shows_as_lost_with_the_right_backlog_within_ten_second
                 drop_ask(stand.folder / "state/ask/watch", "test_alert", SystemClock().now())
             began_s = time.monotonic()
             until(lambda: "Mất kết nối" in visit.text("main"), PROMISED_S, "the page says that the link is lost")
+            assert "Tin được giữ trong hộp và tự gửi khi có mạng lại" in visit.text("#link")
             left_s = PROMISED_S - (time.monotonic() - began_s)
             until(lambda: "3 tin sự việc" in visit.text("#backlog"), left_s, "three alerts shown as waiting")
 

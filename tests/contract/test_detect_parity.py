@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+from support.precision import average_precision, frame, scaled
 
-from agent.clock import SimulatedClock
 from agent.core.box import Box
 from agent.core.detections import Detections
-from agent.core.frame import Frame
 from agent.detect.detector import Detector, open_detector
 from agent.detect.settings import DetectSettings
 
@@ -40,16 +34,6 @@ CASES = [
 
 def opened(case: Case, real: Path, min_score: float) -> Detector:
     return open_detector(DetectSettings(card=case.card, model=real / "models" / case.file, min_score=min_score))
-
-
-def frame(path: Path) -> Frame:
-    pixels = cv2.imread(str(path))
-    assert pixels is not None, path
-    return Frame("test", 0, SimulatedClock().now(), pixels)
-
-
-def scaled(found: Detections, shown: Frame) -> np.ndarray:
-    return found.boxes * np.array([shown.width, shown.height] * 2)
 
 
 def matched(reference: list[float], found: Detections, boxes_px: np.ndarray) -> bool:
@@ -85,25 +69,9 @@ def test_detections_agree_with_the_reference(case: Case, real: Path) -> None:
 def test_average_precision_agrees_with_the_reference(case: Case, real: Path) -> None:
     expected = json.loads((real / "expected" / "ap.json").read_text())[f"shared/coco_val_small/{case.reference}"]
     detector = opened(case, real, 0.01)
-    folder = real / "coco_val_small"
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO(str(folder / "annotations.json"))
-        categories = {category["name"]: category["id"] for category in truth.loadCats(truth.getCatIds())}
-        rows = []
-        for image_id, image in truth.imgs.items():
-            shown = frame(folder / "images" / image["file_name"])
-            (found,) = detector.find([shown])
-            for box, score, class_id in zip(scaled(found, shown), found.scores, found.class_ids, strict=True):
-                category = categories[detector.labels[class_id]]
-                x1, y1, x2, y2 = box.tolist()
-                row = {"image_id": image_id, "category_id": category, "score": float(score)}
-                rows.append(row | {"bbox": [x1, y1, x2 - x1, y2 - y1]})
-        judge = COCOeval(truth, truth.loadRes(rows), "bbox")
-        judge.evaluate()
-        judge.accumulate()
-        judge.summarize()
-    assert judge.stats[0] == pytest.approx(expected["AP"], abs=0.005)
-    assert judge.stats[1] == pytest.approx(expected["AP50"], abs=0.01)
+    ap, ap50 = average_precision(detector, real / "coco_val_small")
+    assert ap == pytest.approx(expected["AP"], abs=0.005)
+    assert ap50 == pytest.approx(expected["AP50"], abs=0.01)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.card)

@@ -1,4 +1,4 @@
-"""Every command that a guide tells people to type is one that the program takes."""
+"""Every command that a guide or a README tells people to type is one that the program takes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 from agent.cli.commands import parse
 
-GUIDES = sorted((Path(__file__).resolve().parents[2] / "docs" / "guide").glob("*.md"))
+ROOT = Path(__file__).resolve().parents[2]
+GUIDES = [*sorted((ROOT / "docs" / "guide").glob("*.md")), ROOT / "README.md", ROOT / "README.vi.md"]
 _COMMAND = re.compile(r"^\s*(?:sudo )?commune-agent ([a-z].*)$")
 
 

@@ -1,15 +1,21 @@
 """A real file system that is really full."""
 
+import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
+from support.commands import CAMERA, command, one_line, write_site
+from support.stand import Program, until
 from support.store_world import World, picture, sql
 
-from agent.errors import StoreError, StoreFull
+from agent.clock import SystemClock
+from agent.errors import StoreFull
+from agent.runtime import drop_ask, read_watch
 from agent.store.chain import verify_chain
 
 
@@ -164,5 +170,67 @@ def test_watermarks_can_be_written_on_a_full_disk(small_disk):
 
 def test_migrate_on_a_full_disk_names_it(small_disk):
     fill(small_disk)
-    with pytest.raises(StoreError, match=r"(?i)no space left"):
+    with pytest.raises(StoreFull, match=r"(?i)no space left on device; free space on that disk"):
         World(small_disk, fresh=True)
+
+
+@pytest.mark.parametrize("process", ["watch", "uplink", "page"])
+def test_a_store_opens_on_a_full_disk_by_its_ballast(small_disk, process):
+    """Power comes back, the disk is full: the box must find its way to work by itself."""
+    world = World(small_disk)
+    opened = {"watch": world.watch, "uplink": world.link, "page": world.desk}[process]
+    opened().close()
+    fill(small_disk)
+    store = opened()
+    spent = [
+        name for name in ("watch", "uplink", "page") if not (world.settings.state_dir / f"ballast-{name}").exists()
+    ]
+    assert spent == [process]
+    (store.note if process == "watch" else store.append if process == "uplink" else store.record)(world.event())
+    store.close()
+
+
+def site_on(disk: Path, folder: Path) -> Path:
+    """A site whose store lies on ``disk`` and everything else elsewhere."""
+    site = write_site(folder, 1883, camera=CAMERA.replace('"clip.mp4"', '"clip.mp4"\nloop = true'))
+    site.write_text(site.read_text("utf-8").replace('state_dir = "state"', f'state_dir = "{disk}/state"'), "utf-8")
+    return site
+
+
+def test_a_full_disk_is_one_line_with_its_remedy(small_disk, tmp_path):
+    site = site_on(small_disk, tmp_path / "box")
+    filler = fill(small_disk)
+    one_line(command("migrate", site), 6, f"{small_disk}/state", "No space left on device", "free space on that disk")
+    filler.unlink()
+    assert command("migrate", site).returncode == 0
+    (small_disk / "state/ballast-watch").unlink()
+    fill(small_disk)
+    one_line(command("watch", site), 6, f"{small_disk}/state/watch.db", "no space left", "free space on that disk")
+
+
+def test_a_box_whose_disk_fills_up_goes_on_says_why_and_loses_no_fact(small_disk, tmp_path):
+    site = site_on(small_disk, tmp_path / "box")
+    assert command("migrate", site).returncode == 0
+    state, runtime = small_disk / "state", tmp_path / "box/runtime"
+    watch = Program(tmp_path, "watch", "agent", "watch", str(site))
+    try:
+        until(lambda: (status := read_watch(runtime)) and status.cameras[0].fps > 0, 30, "the camera to be judged")
+        watch.child.send_signal(signal.SIGSTOP)
+        asks = [drop_ask(state / "ask/watch", "test_alert", SystemClock().now()).id for _ in range(30)]
+        (state / "ballast-watch").unlink()
+        filler = fill(small_disk)
+        watch.child.send_signal(signal.SIGCONT)
+        trouble = until(lambda: read_watch(runtime).trouble, 20, "the trouble to be told")
+        assert f"{state}/watch.db: no space left" in trouble
+        assert watch.child.poll() is None
+        asked = command("test-alert", site)
+        one_line(asked, 6, f"{state}/ask/watch", "No space left on device", "is its disk full?")
+        filler.unlink()
+        until(lambda: not read_watch(runtime).trouble and not any((state / "ask/watch").iterdir()), 20, "all recorded")
+        assert watch.stop() == 0
+        assert "Traceback" not in watch.text()
+    finally:
+        if watch.child.poll() is None:
+            watch.kill()
+    listed = json.loads(command("events", site, "list", "--limit", "100", "--json").stdout)
+    assert sorted(event["re"] for event in listed if event["kind"] == "test.alert") == sorted(asks)

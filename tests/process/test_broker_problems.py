@@ -141,6 +141,8 @@ def test_plain_mqtt_to_another_machine_is_refused_unless_told(tmp_path: Path) ->
         (["--area", "demo", "--password-file", "/nowhere"], 2, "--password-file /nowhere"),
         (["--area", "demo", "--tls-cert", "x.pem"], 2, "one was given without the other"),
         (["--area", "demo", "--tls-ca", "/nowhere.pem"], 2, "/nowhere.pem"),
+        (["--area", "demo", "--port", "99999"], 2, "'99999' is no port; use 1 to 65535"),
+        (["--area", "demo", "--seconds", "-1"], 2, "'-1' is no time; use a number of seconds"),
         (["--area", "demo", "--data", "/proc/no"], 6, "/proc/no: "),
     ],
 )

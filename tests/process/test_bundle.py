@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import shutil
@@ -130,6 +131,15 @@ def test_a_second_build_fetches_nothing_and_gives_the_same_bytes(tmp_path: Path)
 # --- for a Jetson -------------------------------------------------------------------------------------------------
 
 
+def baked_model(folder: Path) -> Path:
+    """Write a model with a card of its own beside it, as ``model bake`` does."""
+    path = folder / "street-wide.onnx"
+    path.write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    path.with_suffix(".toml").write_text(f'id = "street-wide"\nfile = "{path.name}"\nsha256 = "{digest}"\n')
+    return path
+
+
 @pytest.fixture(scope="module")
 def jetsons(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Bundles for Jetsons by target, their archives unpacked: one that the seed picks, all of them under --long."""
@@ -138,13 +148,16 @@ def jetsons(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     for name in JETSONS if options.long else [random.Random(options.seed).choice(JETSONS)]:
         folder = tmp_path_factory.mktemp(name)
         make_key(folder / "release.key")
-        words = ["-o", folder / "stick", "--target", name, "--model", ROOT / "models/demo.onnx"]
+        baked = baked_model(folder)
+        words = ["-o", folder / "stick", "--target", name, "--model", ROOT / "models/demo.onnx", "--model", baked]
         run = build([*words, "--sign-key", folder / "release.key"])
         assert run.returncode == 0, run.stderr
         (bundle,) = (folder / "stick").iterdir()
         verified = command("bundle", "verify", bundle, "--key", folder / "release.pub")
         assert verified.returncode == 0, verified.stdout
         assert (bundle / "models/demo.onnx").read_bytes() == (ROOT / "models/demo.onnx").read_bytes()
+        for path in (baked, baked.with_suffix(".toml")):
+            assert (bundle / "models" / path.name).read_bytes() == path.read_bytes()
         (folder / "box").mkdir()
         subprocess.run(["tar", "-xf", bundle / "box.tar", "-C", folder / "box"], check=True)
         made[name] = folder / "box"
@@ -259,10 +272,18 @@ def test_an_installed_agent_says_that_a_bundle_is_built_from_a_checkout(box: Pat
 
 
 def test_a_model_that_no_card_pins_is_not_carried(tmp_path: Path) -> None:
-    (tmp_path / "mine.onnx").write_bytes(b"weights")
-    run = command("bundle", "build", "-o", tmp_path / "stick", "--model", tmp_path / "mine.onnx")
-    assert run.returncode == 2
-    assert "is not a file that a model card pins" in run.stderr
+    mine = tmp_path / "mine.onnx"
+    mine.write_bytes(b"weights")
+    for text in (
+        None,
+        'file = "mine.onnx"',
+        "[no card",
+    ):  # beside it: nothing, a card that pins nothing, something else
+        if text is not None:
+            mine.with_suffix(".toml").write_text(text)
+        run = command("bundle", "build", "-o", tmp_path / "stick", "--model", mine)
+        assert run.returncode == 2
+        assert "is not a file that a model card pins" in run.stderr
 
 
 def test_a_bundle_is_signed_by_the_office_and_proved_by_its_public_key(tmp_path: Path) -> None:

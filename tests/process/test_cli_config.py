@@ -106,9 +106,22 @@ def test_faults_as_json(tmp_path: Path) -> None:
             ("run", "site.toml", "--only", "wach"),
             "commune-agent run: argument --only: takes watch, uplink, page, parted by commas",
         ),
+        (
+            ("test-alert", "site.toml", "--timeout", "-1"),
+            "commune-agent test-alert: argument --timeout: takes seconds above 0; got '-1'",
+        ),
+        (
+            ("events", "site.toml", "list", "--limit", "1.5"),
+            "commune-agent events CONFIG list: argument --limit: takes a whole number above 0; got '1.5'",
+        ),
+        (("demo", "--seconds", "inf"), "commune-agent demo: argument --seconds: takes seconds above 0; got 'inf'"),
+        (("demo", "--dir", "/proc/no/demo"), "commune-agent: --dir: /proc/no/demo cannot be used (No such file"),
+        (("demo", "--dir", "taken/demo"), "commune-agent: --dir: "),
+        (("demo", "--model", "gone.onnx"), "commune-agent: --model: gone.onnx is no file; name an .onnx file"),
     ],
 )
 def test_a_command_line_that_cannot_be_read(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
+    (tmp_path / "taken").touch()
     run = command(*words, folder=tmp_path)
     assert run.returncode == 2
     assert run.stderr.startswith(message)

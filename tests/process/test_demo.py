@@ -36,6 +36,10 @@ def test_the_demo_passes_and_shows_each_alert_in_one_line(tmp_path: Path, mosqui
     alerts = [line for line in said.splitlines() if line.startswith("HQ") and "Nghi vấn" in line]
     assert any("dừng xe" in line for line in alerts)
     assert any("xâm nhập" in line for line in alerts)
+    told = [line for line in said.splitlines() if line.startswith("box  ")]
+    assert {"box  camera road is watched", "box  camera yard is watched"} <= set(told)
+    (followed,) = [line for line in told if "suspected stopped_vehicle" in line]
+    assert said.index(followed) < said.index(next(line for line in alerts if "dừng xe" in line))
     assert list((tmp_path / "demo/hq/thumbs").rglob("*.webp"))
 
 

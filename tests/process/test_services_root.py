@@ -131,6 +131,15 @@ def test_a_model_that_root_adds_is_the_boxs(box: Box, model: Path, place: Path) 
     assert box.foreign() == []
 
 
+def test_a_model_that_root_pulls_is_the_boxs_with_its_lock(box: Box, model: Path, place: Path) -> None:
+    words = ("model", "pull", "demo", "--yes", "--from", model.parent, "--config", box.site)
+    pulled = run_closed(*words)
+    assert pulled.returncode == 0, pulled.stderr
+    models = place / "state/models"
+    assert {path.name for path in models.iterdir()} == {"demo.onnx", "demo.onnx.json", "models.lock.json"}
+    assert box.foreign() == []
+
+
 def test_root_falls_into_no_trap_in_the_boxs_folders(box: Box, model: Path, place: Path) -> None:
     victim = place / "passwd"
     victim.write_text("root:x:0:0")

@@ -20,6 +20,7 @@ import av
 import cv2
 import pytest
 from support.clips import draw, make_clip, number_of
+from support.jetson import jetson_utils
 from support.rtsp import RtspServer
 from support.stand import until
 
@@ -30,6 +31,7 @@ from agent.core.source import Grabber, StreamRequest
 from agent.errors import AgentError, ConfigError, SourceEnded, SourceLost
 from agent.runtime import CameraStatus
 from agent.video.capture import STOP_S, CameraSet
+from agent.video.jetson import JetsonOpener
 from agent.video.opencv import open_opencv
 from agent.video.settings import FFMPEG_ENVIRONMENT, CameraSettings
 from agent.video.source import BACKENDS
@@ -50,13 +52,24 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(params=["opencv", "jetson"])
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Both ways to a real stream; of NVIDIA's library stands the fake, which decodes it too and bears its faults."""
+    if request.param == "opencv":
+        yield "opencv"
+        return
+    with jetson_utils() as bench:
+        yield "jetson"
+        assert bench.all_faults() == []
+
+
 @pytest.fixture
 def cameras() -> Iterator[Callable[..., CameraSet]]:
     """Start a CameraSet on the real backends; stopped in the end."""
     started = []
 
     def start(*settings: CameraSettings) -> CameraSet:
-        group = CameraSet(settings, BACKENDS, SystemClock(), lambda: 0.2)
+        group = CameraSet(settings, {**BACKENDS, "jetson": JetsonOpener(gap_s=0)}, SystemClock(), lambda: 0.2)
         group.start()
         started.append(group)
         return group
@@ -66,9 +79,9 @@ def cameras() -> Iterator[Callable[..., CameraSet]]:
         group.stop()
 
 
-def camera(url: str | Path, **more) -> CameraSettings:
+def camera(url: str | Path, backend: str = "opencv", **more) -> CameraSettings:
     limits = {"open_timeout_s": 3.0, "read_timeout_s": 1.0} | more
-    return CameraSettings("gate", "Gate", "opencv", str(url), **limits)
+    return CameraSettings("gate", "Gate", backend, str(url), **limits)
 
 
 def request(url: str | Path, **more) -> StreamRequest:
@@ -106,10 +119,10 @@ def all_frames(group: CameraSet) -> list[tuple[Frame, int]]:
 # --- RTSP ---------------------------------------------------------------------------------------------------------
 
 
-def test_rtsp_frames_arrive_masked_stamped_and_at_the_rate_asked_for(clip: Path, cameras) -> None:
+def test_rtsp_frames_arrive_masked_stamped_and_at_the_rate_asked_for(clip: Path, backend: str, cameras) -> None:
     right_half = polygon([(0.5, 0), (1, 0), (1, 1), (0.5, 1)])
     with RtspServer(clip) as server:
-        group = cameras(camera(server.url, fps=5, masks=(right_half,)))
+        group = cameras(camera(server.url, backend, fps=5, masks=(right_half,)))
         stamps, delays_us = [], []
         for _ in range(8):
             (frame,) = some_frames(group, 1)
@@ -121,16 +134,16 @@ def test_rtsp_frames_arrive_masked_stamped_and_at_the_rate_asked_for(clip: Path,
     assert all(0 <= delay_us < 500_000 for delay_us in delays_us)
     steps_us = [after - before for before, after in itertools.pairwise(stamps)]
     assert all(abs(step_us - 200_000) < 60_000 for step_us in steps_us)
-    assert state_of(group).dropped >= 4 * 7
+    assert backend == "jetson" or state_of(group).dropped >= 4 * 7  # there they are left out before they cost anything
 
 
-def test_a_server_killed_and_restarted_comes_back_and_time_goes_on(clip: Path, cameras) -> None:
+def test_a_server_killed_and_restarted_comes_back_and_time_goes_on(clip: Path, backend: str, cameras) -> None:
     with RtspServer(clip) as server:
-        group = cameras(camera(server.url, fps=FPS))
+        group = cameras(camera(server.url, backend, fps=FPS))
         before = some_frames(group, 5)[-1].at
         server.stop()
         status = until(lost(group), 3, "the camera counts as lost")
-        assert re.search("closed the connection|refuses connections", status.reason)
+        assert re.search("closed the connection|refuses connections|ended or broke off", status.reason)
         server.start()
         after = some_frames(group, 5)[0].at
         assert after.mono_us > before.mono_us
@@ -227,9 +240,11 @@ cameras.stop()
 
 
 @pytest.mark.parametrize("auth", ["basic", "digest"])
-def test_a_password_of_any_signs_opens_and_never_shows(clip: Path, cameras, auth: str, caplog, capfd) -> None:
+def test_a_password_of_any_signs_opens_and_never_shows(
+    clip: Path, backend: str, cameras, auth: str, caplog, capfd
+) -> None:
     with caplog.at_level(logging.DEBUG), RtspServer(clip, password=f"viewer:{PASSWORD}", auth=auth) as server:
-        settings = camera(server.url, user="viewer", password=PASSWORD, fps=FPS)
+        settings = camera(server.url, backend, user="viewer", password=PASSWORD, fps=FPS)
         group = cameras(settings)
         some_frames(group, 2)
         server.stop()

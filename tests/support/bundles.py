@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,9 +14,9 @@ import pytest
 from agent.keys import Signer
 from provisioning.bundle.boxtar import write_tar
 from provisioning.bundle.sums import SIGNATURE, SUMS, files_of, sum_of_file, written
+from support.registry import registry_answers
 
 ROOT = Path(__file__).resolve().parents[2]
-_PROBED = "h11==0.16.0"  # small, and in every lock
 
 
 def small_bundle(folder: Path, signer: Signer | None = None) -> Path:
@@ -45,7 +44,7 @@ def build(
     """Run ``bundle build`` in a checkout; skips the test where the package registry is out of reach."""
     line = [sys.executable, "-m", "agent", "bundle", "build", *map(str, words)]
     run = subprocess.run(line, cwd=checkout, capture_output=True, text=True, check=False, timeout=600, env=environment)
-    if run.returncode and "check the network" in run.stderr and not _registry_answers():
+    if run.returncode and "check the network" in run.stderr and not registry_answers():
         pytest.skip("the package registry cannot be reached from here")
     return run
 
@@ -82,13 +81,3 @@ def clone(folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, folder / name)
     return folder
-
-
-def _registry_answers() -> bool:
-    """Ask for a small wheel in another way than the bundle does: a fault of ours shall not pass for a dead network."""
-    with tempfile.TemporaryDirectory() as folder:
-        words = ["download", "-q", "--no-deps", "--no-cache-dir", "--retries", "1", "--timeout", "15", "-d", folder]
-        return (
-            subprocess.run([sys.executable, "-m", "pip", *words, _PROBED], capture_output=True, check=False).returncode
-            == 0
-        )

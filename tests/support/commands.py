@@ -47,3 +47,12 @@ def write_site(folder: Path, broker_port: int, page_port: int = 0, camera: str =
     path = folder / "site.toml"
     path.write_text(head(broker_port, page_port, "yolox-nano", model) + camera, "utf-8")
     return path
+
+
+def one_line(run: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    """Hold that a command ended with ``code`` and one line on stderr, its own, that has all these words."""
+    assert run.returncode == code, run.stdout + run.stderr
+    assert run.stdout == ""
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("commune-agent: ")
+    assert [word for word in words if word not in line] == [], line

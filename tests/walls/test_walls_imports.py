@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-ROOMS = ("video", "detect", "backdrop", "track", "rules", "evidence", "store", "stage")
+ROOMS = ("video", "detect", "backdrop", "track", "rules", "evidence", "store", "stage", "health")
 PROCESSES = ("watch", "uplink", "page")
 BOTTOM = ("errors", "clock", "journal", "keys", "owner", "runtime")
 HQ_MAY_USE = {
@@ -33,7 +33,8 @@ OWNERS = {
     "systemd": ("agent/journal.py",),
     "sqlite3": ("agent/store/", "hq/"),
     "sqlite_utils": ("agent/store/", "hq/"),
-    "onnxruntime": ("agent/detect/onnx.py",),
+    "onnx": ("agent/detect/baking/library.py",),
+    "onnxruntime": ("agent/detect/onnx.py", "agent/detect/baking/half.py"),
     "tensorrt": ("agent/detect/tensorrt.py",),
     "jetson_utils_python": ("agent/video/jetson.py", "agent/detect/tensorrt.py"),
     "argon2": ("agent/page/auth.py", "agent/page/passwords.py"),
@@ -151,6 +152,15 @@ def test_no_python_where_it_would_shadow_a_package() -> None:
 @pytest.mark.parametrize("module", ["agent.uplink.process", "agent.page.process", "hq.__main__", "agent.core.message"])
 def test_pixels_are_out_of_reach(module: str) -> None:
     program = f"import sys, {module}; print(sorted({{'numpy', 'cv2', 'onnxruntime'}} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert run.stdout.strip() == "[]", run.stderr
+
+
+@pytest.mark.parametrize("module", ["agent.watch.process", "agent.detect.detector", "agent.detect.install"])
+def test_what_finds_objects_can_neither_fetch_nor_bake(module: str) -> None:
+    program = (
+        f"import sys, {module}; print([m for m in sys.modules if m == 'onnx' or m.startswith('agent.detect.fetch')])"
+    )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
     assert run.stdout.strip() == "[]", run.stderr
 

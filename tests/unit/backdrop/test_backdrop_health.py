@@ -27,7 +27,7 @@ from support.eyes import (
 )
 
 from agent.backdrop.backdrop import Backdrop
-from agent.backdrop.settings import BackdropSettings, HealthSettings
+from agent.backdrop.settings import BackdropSettings, CameraHealthSettings
 from agent.clock import ClockState
 from agent.core.polygon import polygon
 from agent.core.view import Geometry
@@ -253,7 +253,7 @@ def test_a_gap_between_frames_is_no_evidence() -> None:
 
 
 def test_what_is_not_asked_for_is_not_looked_for() -> None:
-    deaf = replace(SETTINGS, health=HealthSettings(states=frozenset({"blurred"})))
+    deaf = replace(SETTINGS, health=CameraHealthSettings(states=frozenset({"blurred"})))
     watcher = watch(between(60, 100, shifted(0.2), between(110, 140, covered, street())), 150, deaf)
     assert watcher.said == []
     assert all(seen.view.geometry is Geometry.VALID for seen in watcher.seen)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import config, site_reference, site_toml
-from agent.backdrop.settings import HealthSettings
+from agent.backdrop.settings import CameraHealthSettings
 from agent.core.box import Point
 from agent.core.incident import Severity
 from agent.rules.settings import DEFAULTS, Window
@@ -184,9 +184,9 @@ def test_the_eye_is_told_masks_and_what_counts_as_impaired(tmp_path: Path) -> No
     site = changed("camera", 0, "health", to={"covered_s": 20.0, "states": ["covered", "moved"]})
     (backdrop,) = load(tmp_path, site).watch.backdrops
     assert (backdrop.camera, backdrop.timezone, len(backdrop.masks)) == ("gate", "Asia/Ho_Chi_Minh", 1)
-    assert backdrop.health == HealthSettings(states=frozenset({"covered", "moved"}), covered_s=20.0)
+    assert backdrop.health == CameraHealthSettings(states=frozenset({"covered", "moved"}), covered_s=20.0)
     (plain,) = load(tmp_path, SITE).watch.backdrops
-    assert plain.health == HealthSettings()
+    assert plain.health == CameraHealthSettings()
     (deaf,) = load(tmp_path, changed("camera", 0, "health", to={"armed": False})).watch.backdrops
     assert deaf.health.states == frozenset()
 

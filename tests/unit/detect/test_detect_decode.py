@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from agent.detect.card import Card, DecodedHead, DistributionHead, FastestHead, Head, InputSpec, YoloxHead
+from agent.detect.card import Card, DecodedHead, DetrHead, DistributionHead, FastestHead, Head, InputSpec, YoloxHead
 from agent.detect.decode import Candidates, make_decoder, place, read_frame, shape_fault
 from agent.detect.prepare import Fit
 from agent.errors import ModelError
@@ -81,6 +81,28 @@ def test_fastestdet_weighs_objectness_and_class_and_activates_the_box() -> None:
     cx, cy = (3 + math.tanh(0.3)) / 4 * WIDTH, (1 + math.tanh(-0.4)) / 2 * HEIGHT
     w, h = WIDTH / (1 + math.exp(-0.2)), HEIGHT / (1 + math.exp(1.0))
     assert found.boxes[0] == pytest.approx([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], rel=1e-5)
+
+
+def test_fastestdets_sizes_are_shares_of_the_input_it_was_trained_on() -> None:
+    answer = np.zeros((8, 2, 4), np.float32)
+    answer[:, 1, 3] = [0.9, 0.0, 0.0, 0.0, 0.0, 0.1, 0.2, 0.7]
+    (here,), (elsewhere,) = (
+        make_decoder(card(head)).read((answer,), 0.3).boxes for head in (FastestHead(16), FastestHead(16, (40, 20)))
+    )
+    assert here.tolist() == pytest.approx([48 - 16, 16 - 8, 48 + 16, 16 + 8])
+    assert elsewhere.tolist() == pytest.approx([48 - 5, 16 - 10, 48 + 5, 16 + 10])
+
+
+def test_a_detr_counts_each_class_of_a_box_and_leaves_out_columns_of_none() -> None:
+    decoder = make_decoder(card(DetrHead((1, 2, 4), 6)))
+    assert decoder.shapes == ((None, 4), (None, 6))
+    boxes = np.array([[0.5, 0.5, 0.25, 0.5], [0.1, 0.2, 0.1, 0.1]], np.float32)
+    logits = np.full((2, 6), -9, np.float32)
+    logits[0, [2, 4]], logits[1, [0, 3, 5]] = [1.0, 0.0], 9.0  # columns 0, 3 and 5 belong to no class
+    found = decoder.read((boxes, logits), 0.4)
+    assert found.class_ids.tolist() == [1, 2]
+    assert found.scores.tolist() == pytest.approx([1 / (1 + np.exp(-1)), 0.5])
+    assert found.boxes.tolist() == [[24, 8, 40, 24], [24, 8, 40, 24]]  # of an input of 64 x 32
 
 
 def test_decoded_rows_are_taken_as_they_are_and_fillers_left_out() -> None:

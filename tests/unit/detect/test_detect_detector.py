@@ -246,5 +246,11 @@ def test_a_file_in_the_models_folder_may_not_differ(site: Path) -> None:
 
 def test_a_named_engine_is_never_replaced_by_another(site: Path) -> None:
     street_model(site)
-    with pytest.raises(BackendMissing, match="tensorrt"):
+    with pytest.raises(BackendMissing, match="onnxx"):
+        open_detector(settings(site, engine="onnxx"))
+
+
+def test_a_model_as_published_is_refused_by_tensorrt_with_the_way_to_bake_it(site: Path) -> None:
+    street_model(site)
+    with pytest.raises(ModelError, match=r"runs baked ones alone: commune-agent model bake FILE --card street"):
         open_detector(settings(site, engine="tensorrt"))

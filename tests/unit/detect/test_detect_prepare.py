@@ -51,9 +51,19 @@ def test_scale_comes_before_mean_and_std() -> None:
 
 
 def test_bytes_go_in_unchanged_channels_last() -> None:
-    pixels = picture()
-    slot, _ = filled(replace(PLAIN, layout="NHWC", dtype="uint8"), pixels)
-    np.testing.assert_array_equal(slot, cv2.resize(pixels, (64, 32)))
+    pixels, spec = picture(), replace(PLAIN, layout="NHWC", dtype="uint8")
+    np.testing.assert_array_equal(filled(spec, pixels)[0], cv2.resize(pixels, (64, 32)))
+    swapped, _ = filled(replace(spec, colour="RGB"), pixels)
+    np.testing.assert_array_equal(swapped, cv2.resize(pixels, (64, 32))[:, :, ::-1])
+
+
+def test_bytes_channels_last_never_show_the_frame_before() -> None:
+    spec = replace(PLAIN, layout="NHWC", dtype="uint8", resize="letterbox")
+    preparer = Preparer(spec)
+    slot = np.empty(preparer.shape, np.uint8)
+    for pixels in (picture(40, 30), picture(30, 40), picture(640, 100)):
+        preparer.fill(pixels, slot)
+        np.testing.assert_array_equal(slot, filled(spec, pixels)[0])
 
 
 @pytest.mark.parametrize("size", [(40, 30), (30, 40), (640, 360), (64, 32), (1, 500), (500, 1)])

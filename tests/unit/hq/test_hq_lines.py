@@ -90,6 +90,11 @@ def outcome(kind: str, what: Incident | None = None, at: Moment = AT, **detail: 
             " động lại",
         ),
         (outcome("health.minute", judged={}), ""),
+        (
+            outcome("health.pace", share=0.7, cause="heat", zone="tj-thermal", temp_c=92.5),
+            "21/09/2026 21:13:20 · Cổng chợ · Hộp nóng, chỉ xem xét camera ở 70% nhịp bình thường",
+        ),
+        (outcome("health.pace", share=0.7, cause="of_a_newer_box"), ""),
         (replace(outcome("incident.open", incident()), duplicate=True), ""),
     ],
 )  # fmt: skip

@@ -12,7 +12,7 @@ from agent import runtime
 from agent.clock import ClockState, SimulatedClock
 from agent.page.settings import PageSettings, ShownCamera
 from agent.page.status import link_card, ms_of_utc, preview_address, tiles, warnings
-from agent.runtime import CameraStatus, UplinkStatus, WatchStatus
+from agent.runtime import BoxStatus, CameraStatus, UplinkStatus, WatchStatus
 
 NOW = replace(SimulatedClock().now(), mono_us=500_000_000)
 CAMERAS = (ShownCamera("gate", "Cổng chợ"), ShownCamera("yard", "Sân"))
@@ -25,6 +25,10 @@ def watch(age_s: float = 1.0, trouble: str = "", slow: tuple[str, ...] = ()) -> 
     return WatchStatus(
         NOW.mono_us - age_us, NOW.utc_us - age_us, "synced", (GATE,), "demo on onnx", 20.0, trouble, slow
     )
+
+
+def hot(age_s: float = 1.0) -> WatchStatus:
+    return replace(watch(age_s), box=BoxStatus(pace=0.7, cause="heat", hottest="tj-thermal", temp_c=93.0))
 
 
 def uplink(state: str, age_s: float = 1.0, hq_online: bool = True) -> UplinkStatus:
@@ -138,6 +142,8 @@ def test_a_preview_has_a_new_address_with_every_picture(tmp_path: Path):
         (watch(trouble="no space"), uplink("connected"), ["trouble"]),
         (watch(slow=("gate",)), uplink("connected"), ["slow"]),
         (watch(age_s=60, slow=("gate",)), uplink("connected"), ["watch_silent"]),
+        (hot(), uplink("connected"), ["pace_heat"]),
+        (hot(age_s=60), uplink("connected"), ["watch_silent"]),
     ],
 )
 def test_silence_and_trouble_are_warned_of(watching: WatchStatus | None, linking: UplinkStatus | None, keys: list[str]):
@@ -148,3 +154,12 @@ def test_standing_warnings_and_an_unset_clock_are_shown():
     settings = replace(SETTINGS, warnings=("insecure_uplink",))
     found = warnings(settings, watch(), uplink("connected"), replace(NOW, state=ClockState.UNSET))
     assert [warning.key for warning in found] == ["clock_unset", "insecure_uplink"]
+
+
+def test_a_box_that_waits_for_its_engine_says_that_it_does_not_watch() -> None:
+    waiting = replace(watch(), building="Building engine 42%, 3 min 10 s")
+    assert [(notice.key, notice.fact) for notice in warnings(SETTINGS, waiting, uplink("connected"), NOW)] == [
+        ("building", "Building engine 42%, 3 min 10 s")
+    ]
+    silent = warnings(SETTINGS, replace(watch(age_s=11), building="x"), uplink("connected"), NOW)
+    assert "building" not in [notice.key for notice in silent]

@@ -13,6 +13,7 @@ import agent.page
 from agent.core.ailment import AILMENTS
 from agent.core.incident import Severity
 from agent.errors import ConfigError
+from agent.evidence.album import NOT_MADE
 from agent.page.words import LANGUAGES, Words, load_words
 from agent.rules.settings import DEFAULTS
 
@@ -115,6 +116,28 @@ def test_templates_and_scripts_speak_only_through_the_catalogue():
 def test_ages_and_spans(seconds: float, vi_ago: str, vi_span: str):
     assert WORDS["vi"].ago(seconds) == vi_ago
     assert WORDS["vi"].span(seconds) == vi_span
+
+
+@pytest.mark.parametrize(
+    ("evidence", "vi", "en"),
+    [
+        ("no before", "Không có ảnh trước", "no picture from before"),
+        ("lost(no space)", "bộ nhớ của hộp đã đầy", "memory of the box is full"),
+        ("lost(write error)", "không ghi được", "could not be written"),
+        ("lost(damaged)", "kho ảnh bị hỏng", "store is damaged"),
+        (NOT_MADE, "không tạo được ảnh", "could not be made"),
+        ("lost(too large)", "tin quá dài", "too long"),
+        ("no before; lost(no space)", "bắt đầu. Thiếu ảnh: bộ nhớ", "began. Pictures are missing: the memory"),
+        ("lost(of tomorrow)", "Thiếu ảnh: of tomorrow", "missing: of tomorrow"),
+    ],
+)
+def test_what_pictures_are_missing_is_told_in_words(evidence: str, vi: str, en: str):
+    assert vi in WORDS["vi"].lacking(evidence)
+    assert en in WORDS["en"].lacking(evidence)
+
+
+def test_numbers_have_their_own_point():
+    assert (WORDS["vi"].decimal(4.96), WORDS["en"].decimal(4.96)) == ("5,0", "5.0")
 
 
 def test_times_are_told_in_the_sites_timezone_by_24_hours():

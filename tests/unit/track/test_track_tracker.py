@@ -181,3 +181,34 @@ def test_state_does_not_grow_with_time() -> None:
         live = tracker.update(detections(*found), n * 100_000)
         assert len(live) <= 2 * 21  # at most two newcomers a frame, each forgotten 2 s after it was last seen
     assert tracker.update(detections(), 400_000_000) == []
+
+
+def test_held_tracks_are_seen_where_they_are_and_learn_nothing() -> None:
+    tracker = new_tracker()
+    (before,) = follow(tracker, [[car(0.3)]] * 10)[-1]
+    for n in range(50):
+        (after,) = tracker.hold(1_000_000 + n * 100_000)
+    assert after.seen
+    assert after.last_seen_us == 5_900_000
+    assert (after.id, after.box, after.score, after.samples) == (before.id, before.box, before.score, before.samples)
+    (again,) = tracker.update(detections(car(0.3)), 6_000_000)
+    assert (again.id, again.samples) == (before.id, before.samples + 1)
+
+
+@pytest.mark.parametrize(
+    ("frames", "calm"),
+    [
+        ([[]] * 3, True),
+        ([[car(0.3)]] * 2, False),
+        ([[car(0.3)]] * 3, True),
+        ([[car(0.3)]] * 9 + [[]], False),
+        ([[car(0.3)]] * 9 + [[]] * 30, True),
+        ([[car(0.3)]] * 9 + [[car(0.3), car(0.7)]], False),
+        ([[car(0.1 + 0.02 * n)] for n in range(10)], False),
+        ([[car(0.3 + 0.002 * (n % 2))] for n in range(10)], True),
+    ],
+)
+def test_it_is_calm_while_all_that_is_followed_is_seen_and_stands(frames: list[list[Row]], calm: bool) -> None:
+    tracker = new_tracker()
+    follow(tracker, frames)
+    assert tracker.calm is calm

@@ -13,7 +13,7 @@ from support.eyes import Picture, between, covered, eye, shifted, street
 from support.store_world import World
 from support.street import rule
 
-from agent.backdrop.settings import BackdropSettings, HealthSettings
+from agent.backdrop.settings import BackdropSettings, CameraHealthSettings
 from agent.clock import SimulatedClock
 from agent.core.ailment import Ailment
 from agent.core.detections import Detections
@@ -263,5 +263,5 @@ def test_a_state_that_is_not_looked_for_any_more_ends_at_the_next_start() -> Non
         ("gone", "unwatched")
     ]
     assert catch.cured == (known[1],)
-    deaf = BackdropSettings("gate", health=HealthSettings(states=frozenset()))
+    deaf = BackdropSettings("gate", health=CameraHealthSettings(states=frozenset()))
     assert len(leftovers(replace(settings, backdrops=(deaf,)), [], known, clock.now()).cured) == 2
