@@ -133,6 +133,14 @@ def test_darkness_at_night_is_dark_and_no_cover() -> None:
     assert watcher.ends() == [("dark", pytest.approx(120, abs=2), "well")]
 
 
+def test_a_night_picture_that_takes_long_to_focus_is_guarded() -> None:
+    picture = between(200, 999, infrared, between(60, 130, infrared, street()))  # the night is known by then
+    slow = between(200, 248, defocused, picture)
+    assert watch(slow, 260).said == []
+    late = between(280, 320, defocused, picture)
+    assert watch(late, 320).begins() == [("blurred", pytest.approx(310, abs=3))]
+
+
 def test_during_the_first_learning_nothing_that_needs_a_baseline_is_claimed() -> None:
     assert watch(between(5, 60, covered, street()), 25).said == []
     # What is there from the start is what the camera usually shows.
@@ -170,8 +178,10 @@ def test_what_lies_under_a_mask_is_black_in_the_reference_view_and_no_edge() -> 
 
     watcher = watch(masked, 40, replace(SETTINGS, masks=(mask,)))
     (view,) = [view for seen in watcher.seen for view in seen.references]
-    assert view.grey[20:78, 34:126].max() == 0
+    assert view.grey[17:82, 31:129].max() == 0  # a pixel more than the mask, on every side
+    (plain,) = [view for seen in watch(street(), 40).seen for view in seen.references]
     assert view.edges[2:7, 4:12].max() == 0
+    assert (view.edges <= plain.edges * 1.1 + 0.5).all()  # the mask's border is no edge of the street
     covered_now = watch(between(60, 90, covered, masked), 90, replace(SETTINGS, masks=(mask,)))
     assert covered_now.begins() == [("covered", pytest.approx(70, abs=2))]
 

@@ -57,6 +57,7 @@ class Box1:
     eye: Eye
     rules: tuple[RuleSettings, ...] = (STOP,)
     clock: SimulatedClock = field(default_factory=SimulatedClock)
+    step_s: float = 0.5
     catches: list[Catch] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -71,7 +72,7 @@ class Box1:
     def play(self, picture: Picture, until_s: float, detect=lambda t: Detections.none()) -> Box1:
         while self.t < until_s - 1e-6:
             self.catches.append(self.river.flow(Frame("gate", 0, self.clock.now(), picture(self.t)), detect(self.t)))
-            self.clock.sleep(0.5)
+            self.clock.sleep(self.step_s)
         return self
 
     @property
@@ -127,6 +128,8 @@ def test_a_state_is_one_event_at_its_begin_and_one_at_its_end_with_the_store_in_
     assert box.second(int(str(detail["since_us"]))) == pytest.approx(60, abs=1.1)
     assert detail["measured"]["bare_cells"] > 0.85  # type: ignore[call-overload,index,operator]
     assert restored.detail["re"] == impaired.id
+    assert [ref.kind for ref in (*impaired.images, *restored.images)] == ["overview", "overview"]
+    assert {image.sha256 for image in box.pictures} == {ref.sha256 for ref in (*impaired.images, *restored.images)}
     assert restored.detail["lasted_s"] == pytest.approx(30, abs=2)
     ailing = [ailment for catch in box.catches for ailment in catch.ailing]
     cured = [ailment for catch in box.catches for ailment in catch.cured]
@@ -219,14 +222,16 @@ def test_no_picture_leaves_while_a_masked_camera_is_turned(tmp_path: Path) -> No
     ended = box.events[2].incident
     assert ended is not None
     assert (ended.images, ended.evidence) == ((), "withheld(camera moved)")
+    assert (box.events[1].images, box.events[1].evidence) == ((), "withheld(camera moved)")
     assert {image.kind for image in box.pictures} == {"overview", "closeup", "before"}  # all from before the turn
     for image in box.pictures:
         assert not is_magenta(cv2.imdecode(np.frombuffer(image.content, np.uint8), cv2.IMREAD_COLOR)).any()
 
 
 def test_after_a_short_turn_no_picture_of_that_time_is_used_as_before() -> None:
-    box = Box1(eye(BackdropSettings("gate", masks=(MASK,)))).play(with_secret(0.0), 60)
-    box.play(turned_after(60), 66).play(with_secret(0.0), 90, lambda t: car(20))
+    # At these steps a picture is put by at 62.0, after the turn and before the first reading that can know of it.
+    box = Box1(eye(BackdropSettings("gate", masks=(MASK,))), step_s=0.4)
+    box.play(turned_after(61.3), 66).play(with_secret(0.0), 90, lambda t: car(20))
     assert box.kinds() == ["incident.open"]
     assert box.pictures
     for image in box.pictures:
