@@ -70,6 +70,11 @@ class Backdrop:
         """Whether places in the picture may be judged."""
         return self._health.geometry
 
+    @property
+    def past_masks(self) -> bool:
+        """Whether the picture may show what masks are to hide: one reading that lies elsewhere is enough."""
+        return self.geometry is not Geometry.VALID or self._health.astray
+
     def look(self, frame: Frame, explained: Sequence[Box], places: Iterable[Place]) -> Seen:
         """Take a frame.
 

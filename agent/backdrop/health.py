@@ -50,6 +50,10 @@ class Health:
         settings: thresholds and lengths.
         active: states that are on since before this start.
         references: reference views that were kept.
+
+    Attributes:
+        astray: whether the last reading lay elsewhere than the accepted view, though that may pass, or be doubted
+            while the light is being switched.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Health:
         self._guard_until_us = -(2**62)
         self._elsewhere = Steady(_ELSEWHERE_S, _BACK_S)
         self._strange = False
+        self.astray = False
 
     @property
     def active(self) -> frozenset[str]:
@@ -120,10 +125,12 @@ class Health:
         shift = self._memory.shift(reading, hour, infrared=infrared) if "moved" in self._states else None
         lately = None
         if shift is not None and shift.match < SURE_MATCH:
-            lately = self._memory.resembles_lately(reading, infrared=infrared)
+            lately = self._memory.resembles_lately(reading, hour, infrared=infrared)
         ailing = self.active.intersection(_BY_BASELINE)
-        usual = self._memory.usual(reading, hour, infrared=infrared, any_hour=bool(ailing))
+        usual = self._memory.usual(reading, hour, infrared=infrared, within_h=12 if ailing else 0)
         signs = signs_of(reading, usual, shift, lately, self._settings)
+        unknown = shift is not None and shift.match < SURE_MATCH and lately is None  # in a light not learnt yet
+        self.astray = bool(signs.shifted or signs.elsewhere or unknown)
         self._follow_light(reading, signs)
         changes = [
             change
@@ -139,7 +146,7 @@ class Health:
     def recalibrate(self, now_us: int) -> list[Change]:
         """Accept the present view: what was learnt is forgotten, and whatever was held against it is over."""
         self._memory.forget()
-        self._elsewhere, self._strange = Steady(_ELSEWHERE_S, _BACK_S), False
+        self._elsewhere, self._strange, self.astray = Steady(_ELSEWHERE_S, _BACK_S), False, False
         judged = [state for state in ("moved", *_BY_BASELINE) if state in self._states]
         over = [state for state in judged if self._states[state].active]
         for state in judged:

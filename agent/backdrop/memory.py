@@ -98,21 +98,20 @@ class Memory:
         if lately.whole_hour == hour or not self._usable(reading):
             self._accept(replace(lately.usual, hour=hour))
 
-    def usual(self, reading: Reading, hour: int, *, infrared: bool, any_hour: bool = False) -> Reference | None:
+    def usual(self, reading: Reading, hour: int, *, infrared: bool, within_h: int = 0) -> Reference | None:
         """Give how the picture usually looks now: lately, else at this hour; None while that is being learnt.
 
         Args:
             reading: of the present picture.
             hour: of it.
             infrared: its light.
-            any_hour: take the hour next to this one that is known, where this one is not.
+            within_h: where this hour is not known, one that is as many hours away will do.
         """
         lately = self._lately[infrared].usual
         if lately is not None and _fits(lately, reading):
             return lately
         known = [view for view in self._usable(reading) if view.infrared == infrared]
-        if not any_hour:
-            known = [view for view in known if view.hour in (hour, ANY_HOUR)]
+        known = [view for view in known if view.hour == ANY_HOUR or _apart(view.hour, hour) <= within_h]
         return min(known, key=lambda view: _apart(view.hour, hour), default=None)
 
     def shift(self, reading: Reading, hour: int, *, infrared: bool) -> Shift | None:
@@ -123,10 +122,13 @@ class Memory:
         view = min(views, key=lambda known: (known.infrared != infrared, _apart(known.hour, hour)))
         return self._anchor(view, reading).shift_of(reading.slopes, reading.look.valid)
 
-    def resembles_lately(self, reading: Reading, *, infrared: bool) -> float | None:
-        """Tell how well the picture, shifted or not, matches the last quarter of an hour; None while unknown."""
-        lately = self._lately[infrared].usual
-        if lately is None or not _fits(lately, reading):
+    def resembles_lately(self, reading: Reading, hour: int, *, infrared: bool) -> float | None:
+        """Tell how well the picture, shifted or not, matches the last quarter of an hour; None while unknown.
+
+        After a restart the view of this or the next hour in this light stands for it: a camera may have been turned meanwhile.
+        """
+        lately = self.usual(reading, hour, infrared=infrared, within_h=1)
+        if lately is None:
             return None
         return self._anchor(lately, reading).shift_of(reading.slopes, reading.look.valid).match
 

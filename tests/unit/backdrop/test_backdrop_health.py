@@ -202,6 +202,10 @@ def test_after_a_restart_the_kept_views_tell_that_the_camera_was_turned_meanwhil
     again = Watcher(Backdrop(SETTINGS, (), views)).play(between(0, 60, shifted(0.2), street()), 30)
     assert again.begins() == [("moved", pytest.approx(10, abs=2))]
     assert again.seen[0].view.geometry is Geometry.DOUBTFUL
+    far = Watcher(Backdrop(SETTINGS, (), views))
+    far.clock.step_wall(3_600_000_000)
+    far.play(between(0, 60, elsewhere, street()), 40)
+    assert far.begins() == [("moved", pytest.approx(30, abs=3))]
     covered_again = Watcher(Backdrop(SETTINGS, (), views)).play(between(0, 60, covered, street()), 30)
     assert covered_again.begins() == [("covered", pytest.approx(10, abs=2))]
 
