@@ -125,7 +125,7 @@ class Memory:
     def resembles_lately(self, reading: Reading, hour: int, *, infrared: bool) -> float | None:
         """Tell how well the picture, shifted or not, matches the last quarter of an hour; None while unknown.
 
-        After a restart the view of this or the next hour in this light stands for it: a camera may have been turned meanwhile.
+        After a restart the view of this or the next hour in this light stands for it: a turn meanwhile must be found.
         """
         lately = self.usual(reading, hour, infrared=infrared, within_h=1)
         if lately is None:

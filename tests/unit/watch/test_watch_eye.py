@@ -174,6 +174,15 @@ def test_a_moved_camera_ends_incidents_and_a_person_takes_it_up_again() -> None:
     assert box.river.states == ()
 
 
+def test_a_car_in_a_frozen_picture_is_not_alerted_and_one_under_a_cover_not_alerted_twice() -> None:
+    still = parked(0)
+    frozen = Box1(eye(), (replace(STOP, dwell_s=40),)).play(lambda _: still, 80, lambda t: car(20))
+    assert frozen.kinds() == ["camera.impaired"]
+    box = Box1(eye()).play(parked, 60, lambda t: car(20))
+    box.play(between(60, 120, covered, parked), 120).play(parked, 140, lambda t: car(20))
+    assert box.kinds() == ["incident.open", "camera.impaired", "camera.restored"]
+
+
 # A masked camera that is turned: what the mask hid now lies beside it.
 
 SECRET = (255, 0, 255)
