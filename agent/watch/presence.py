@@ -17,6 +17,9 @@ _REASON_CHARS = 200  # a driver may say more; the event that carries it must sta
 class Presence:
     """Turns the state of each camera into ``camera.lost`` and ``camera.back``, once per change and across restarts.
 
+    A camera whose pictures come is there, though nobody has time to judge them: while a fact waits for the disk, or the
+    network for the processor, no camera is lost by it.
+
     Args:
         cameras: all that are configured.
         now: the time of this start.
@@ -37,16 +40,22 @@ class Presence:
         """Give the facts that are new since the last call."""
         events = []
         for status in statuses:
-            silent_s = (now.mono_us - self._heard[status.id].mono_us) / 1_000_000
+            last_us, last_utc_us = self._last(status)
+            silent_s = (now.mono_us - last_us) / 1_000_000
             there = silent_s <= SILENT_S and status.id not in self._unheard
             if status.id in self._lost and there:
                 self._lost.discard(status.id)
                 events.append(_event("camera.back", now, status.id))
             elif status.id not in self._lost and silent_s > SILENT_S and status.state != "ended":
                 self._lost.add(status.id)
-                since_us, reason = self._heard[status.id].utc_us, status.reason[:_REASON_CHARS]
-                events.append(_event("camera.lost", now, status.id, {"since_us": since_us, "reason": reason}))
+                reason = status.reason[:_REASON_CHARS]
+                events.append(_event("camera.lost", now, status.id, {"since_us": last_utc_us, "reason": reason}))
         return events
+
+    def _last(self, status: CameraStatus) -> tuple[int, int]:
+        """Give monotonic and wall µs of the last sign of a camera: a frame judged, or one that waits to be."""
+        heard = self._heard[status.id]
+        return max((heard.mono_us, heard.utc_us), (status.frame_mono_us, status.frame_utc_us))
 
 
 def _event(kind: str, now: Moment, camera: str, more: dict[str, Json] | None = None) -> Event:

@@ -15,7 +15,7 @@ from agent.core.event import Event, Json
 from agent.core.frame import Frame
 from agent.core.incident import Slot, SlotKey
 from agent.core.track import Track
-from agent.core.view import Geometry, Place
+from agent.core.view import Place
 from agent.evidence.album import Album, Shot
 from agent.evidence.redact import PersonMemory
 from agent.evidence.settings import EvidenceSettings
@@ -147,7 +147,7 @@ class River:
     @property
     def _looks_past_masks(self) -> bool:
         """Whether the picture may show what a mask is to hide: the masks stayed, and the camera has turned."""
-        return self._eye.masked and self._eye.backdrop.geometry is not Geometry.VALID
+        return self._eye.masked and self._eye.backdrop.past_masks
 
     def _places(self) -> list[Place]:
         """Ask of every stay; its object is seen if it was in the frame before this one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from support.eyes import (
@@ -211,6 +212,10 @@ def test_after_a_restart_the_kept_views_tell_that_the_camera_was_turned_meanwhil
     again = Watcher(Backdrop(SETTINGS, (), views)).play(between(0, 60, shifted(0.2), street()), 30)
     assert again.begins() == [("moved", pytest.approx(10, abs=2))]
     assert again.seen[0].view.geometry is Geometry.DOUBTFUL
+    far = Watcher(Backdrop(SETTINGS, (), views))
+    far.clock.step_wall(3_600_000_000)
+    far.play(between(0, 60, elsewhere, street()), 40)
+    assert far.begins() == [("moved", pytest.approx(30, abs=3))]
     covered_again = Watcher(Backdrop(SETTINGS, (), views)).play(between(0, 60, covered, street()), 30)
     assert covered_again.begins() == [("covered", pytest.approx(10, abs=2))]
 
@@ -230,6 +235,42 @@ def test_a_moved_camera_without_any_view_left_waits_for_a_person() -> None:
     watcher = Watcher(Backdrop(SETTINGS, ("moved",))).play(street(), 200)
     assert watcher.said == []
     assert watcher.seen[-1].view.geometry is Geometry.INVALID
+
+
+def test_a_person_who_accepts_the_view_ends_a_cover_too_and_the_camera_learns_again() -> None:
+    watcher = watch(between(60, 9999, covered, street()), 75)
+    changes = watcher.backdrop.recalibrate(watcher.clock.now())
+    assert [(change.state, change.reason) for change in changes] == [("covered", "recalibrated")]
+    watcher.said.clear()
+    watcher.play(between(120, 140, covered, street()), 160)
+    assert watcher.begins() == [("covered", pytest.approx(130, abs=2))]
+
+
+@pytest.mark.parametrize("known", ["covered", "blurred"])
+@pytest.mark.parametrize("left", ["of another hour", "of another size", "none"])
+def test_a_cover_that_nothing_can_be_held_against_ends_when_the_street_is_seen_again(known: str, left: str) -> None:
+    """The box began anew while the camera was covered, and the view of this hour, or of this size, was never learnt."""
+    views = [view for seen in watch(street(), 40).seen for view in seen.references]
+    views = [replace(view, frame_px=(1280, 720)) if left == "of another size" else view for view in views]
+    again = Watcher(Backdrop(SETTINGS, (known,), () if left == "none" else views))
+    again.clock.step_wall(3_600_000_000)
+    again.play(street(), 60)
+    assert again.ends() == [(known, pytest.approx(10 if left == "of another hour" else 42, abs=4), "well")]
+
+
+def test_a_cover_told_before_the_restart_is_not_learnt_in_another_hour() -> None:
+    views = [view for seen in watch(street(), 40).seen for view in seen.references]
+    again = Watcher(Backdrop(SETTINGS, ("covered",), views))
+    again.clock.step_wall(3_600_000_000)
+    again.play(between(0, 90, covered, street()), 90)
+    assert (again.said, again.backdrop.states) == ([], {"covered"})
+
+
+def test_a_camera_that_sends_larger_pictures_is_neither_blurred_nor_held_against_the_small_ones() -> None:
+    def larger(pixels, _: float):
+        return cv2.resize(pixels, (1280, 720))
+
+    assert watch(between(60, 999, larger, street()), 160).said == []
 
 
 def test_views_are_kept_by_hour_and_those_of_an_unset_clock_by_none() -> None:

@@ -133,3 +133,20 @@ def test_an_intrusion_ends_and_begins_the_same_way() -> None:
     assert street.kinds() == ["open", "end", "open"]
     assert street.incidents("end")[0].end_reason == "camera_moved"
     assert street.times("open")[1] == pytest.approx(102, abs=1)
+
+
+def test_under_a_cover_nothing_goes_missing_and_one_stay_remains_one_incident() -> None:
+    path = hidden(stands(0.5, 20, 900), 120, 300)  # covered at 120, known 10 s later
+    street = Street([STOP], [car(path)], unseeing=span(130, 300)).play(400)
+    assert street.kinds() == ["open"]
+    # Who left meanwhile ends as last seen, once the camera sees again.
+    street = Street([STOP], [car(stands(0.5, 20, 120))], unseeing=span(130, 300)).play(400)
+    (ended,) = street.incidents("end")
+    assert (ended.end_reason, street.second(ended.end_us)) == ("lost", pytest.approx(120, abs=1))
+    assert street.times("end") == [pytest.approx(330, abs=1)]
+
+
+def test_a_picture_that_stands_still_is_no_dwell() -> None:
+    street = Street([STOP], [car(stands(0.5, 20, 900))], unseeing=span(60, 600)).play(650)
+    assert street.kinds() == []
+    assert street.play(700).times("open") == [pytest.approx(660, abs=1)]

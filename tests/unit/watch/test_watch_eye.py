@@ -9,13 +9,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.eyes import Picture, between, covered, eye, shifted, street
+from support.eyes import Picture, between, covered, elsewhere, eye, infrared, shifted, street
 from support.store_world import World
 from support.street import rule
 
 from agent.backdrop.settings import BackdropSettings, CameraHealthSettings
 from agent.clock import SimulatedClock
 from agent.core.ailment import Ailment
+from agent.core.box import Box
 from agent.core.detections import Detections
 from agent.core.event import Event
 from agent.core.frame import Frame
@@ -176,6 +177,15 @@ def test_a_moved_camera_ends_incidents_and_a_person_takes_it_up_again() -> None:
     assert box.river.states == ()
 
 
+def test_a_car_in_a_frozen_picture_is_not_alerted_and_one_under_a_cover_not_alerted_twice() -> None:
+    still = parked(0)
+    frozen = Box1(eye(), (replace(STOP, dwell_s=40),)).play(lambda _: still, 80, lambda t: car(20))
+    assert frozen.kinds() == ["camera.impaired"]
+    box = Box1(eye()).play(parked, 60, lambda t: car(20))
+    box.play(between(60, 120, covered, parked), 120).play(parked, 140, lambda t: car(20))
+    assert box.kinds() == ["incident.open", "camera.impaired", "camera.restored"]
+
+
 # A masked camera that is turned: what the mask hid now lies beside it.
 
 SECRET = (255, 0, 255)
@@ -236,6 +246,27 @@ def test_after_a_short_turn_no_picture_of_that_time_is_used_as_before() -> None:
     assert box.pictures
     for image in box.pictures:
         assert not is_magenta(cv2.imdecode(np.frombuffer(image.content, np.uint8), cv2.IMREAD_COLOR)).any()
+
+
+def in_the_night(pixels: np.ndarray, t: float) -> np.ndarray:
+    return infrared(pixels, t + 9)
+
+
+@pytest.mark.parametrize("light", [lambda pixels, t: pixels, in_the_night], ids=["by day", "while the light switches"])
+def test_a_masked_camera_that_is_turned_far_away_gives_no_picture_from_the_first_second_on(light) -> None:
+    """That nothing matches is doubt only after 2 s, and none for a minute at the switch to infrared: too late here."""
+
+    def turned(t: float) -> np.ndarray:
+        return elsewhere(street()(t), t) if t >= 45 else masked(street()(t))
+
+    box = Box1(eye(BackdropSettings("gate", masks=(MASK,)))).play(between(41, 99, light, turned), 45)
+    assert box.river.private_areas == ()
+    box.play(between(41, 99, light, turned), 46)
+    for until in range(47, 60):
+        assert box.river.private_areas == (Box(0, 0, 1, 1),)
+        box.play(between(41, 99, light, turned), until)
+    assert box.river.recalibrate(box.clock.now(), "0199c0de-7a11-7000-8000-000000000001", "lan").shots
+    assert box.river.private_areas == ()
 
 
 @pytest.mark.parametrize("with_mask", [True, False])

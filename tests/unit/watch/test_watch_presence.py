@@ -50,6 +50,20 @@ def test_exactly_the_limit_is_not_yet_silence(silent_s: float, lost: bool) -> No
     assert bool(presence.changes(clock.now(), status())) is lost
 
 
+def test_cameras_whose_frames_waited_for_the_disk_or_the_network_were_never_lost() -> None:
+    """One frame is recorded after a minute on a full disk; the next batch, of other cameras, comes only then."""
+    clock = SimulatedClock()
+    presence = Presence(["gate", "yard"], clock.now())
+    clock.sleep(60)
+    newest = clock.now()
+    presence.heard("gate", newest)
+    told = {"frame_utc_us": newest.utc_us, "frame_mono_us": newest.mono_us}
+    statuses = [CameraStatus("gate", "running", **told), CameraStatus("yard", "running", **told)]
+    assert presence.changes(clock.now(), statuses) == []
+    clock.sleep(SILENT_S + 0.1)
+    assert [event.detail["since_us"] for event in presence.changes(clock.now(), statuses)] == [newest.utc_us] * 2
+
+
 def test_a_wall_clock_step_loses_no_camera() -> None:
     clock = SimulatedClock()
     presence = Presence(["gate"], clock.now())
