@@ -187,9 +187,9 @@ DEVICES = {
     "17000000.gpu", "17000000.ga10b", "nvhost", "host1x-fence", "nvidia", "nvidia-frontend", "nvidia-uvm", "drm",
     "video4linux", "media",
 }  # fmt: skip
-"""Names in /proc/devices of what CUDA, decoder and scaler of an Orin or Thor open: nvgpu's regions bear its device's name
-(os/linux/ioctl.c), host1x-fence its own (drivers/gpu/host1x-fence), nvhost those of decoder and scaler. nvmap is a
-"misc" device, whose name would let everything of that kind in: it is named by its path."""
+"""Names in /proc/devices of what CUDA, decoder and scaler of an Orin or Thor open: nvgpu's regions bear its device's
+name (os/linux/ioctl.c), host1x-fence its own (drivers/gpu/host1x-fence), nvhost those of decoder and scaler. nvmap is
+a "misc" device, whose name would let everything of that kind in: it is named by its path."""
 
 OTHERS = {"mem", "misc", "vcs", "tty", "input", "i2c", "spidev", "rtc", "hidraw", "watchdog", "ttyACM", "gpiochip"}
 
