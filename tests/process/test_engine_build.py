@@ -194,6 +194,78 @@ def test_a_build_that_hears_nothing_for_long_is_stopped_too(
     assert builders(os.getpid()) == []
 
 
+class Later:
+    """A stop that the service manager tells us of a moment after it has told the builder."""
+
+    def is_set(self) -> bool:
+        return False
+
+    def wait(self, timeout: float) -> bool:
+        del timeout
+        return True
+
+
+@pytest.mark.parametrize("stop", [Later(), threading.Event()], ids=["stopped", "builder alone"])
+def test_a_builder_that_hears_of_the_stop_first_is_no_fault(
+    make: Callable[..., Workshop], world: World, tmp_path: Path, stop: Later | threading.Event
+) -> None:
+    """``systemctl stop`` sends SIGTERM to every process of the unit at once."""
+    world.turn(hold=str(tmp_path / "never"))
+
+    seen: list[psutil.Process] = []
+
+    def told(news: BuildNews) -> None:
+        if news.share >= 0.5 and not seen:
+            seen.extend(builders(os.getpid()))
+            seen[0].terminate()
+
+    fault = pytest.raises(ModelError, match="was told to stop") if isinstance(stop, threading.Event) else None
+    with fault or pytest.raises(BuildCancelled):
+        make().build(told, stop)
+
+
+def test_a_stop_while_another_build_is_waited_for_is_no_fault(
+    make: Callable[..., Workshop], world: World, tmp_path: Path
+) -> None:
+    with make(batch=2).shelf.locked(lambda seconds: None):
+        stop = threading.Event()
+        with pytest.raises(BuildCancelled):
+            make().build(lambda news: stop.set(), stop)
+
+
+def test_a_builder_that_crashes_at_its_end_has_built(make: Callable[..., Workshop], world: World, model: Path) -> None:
+    """Libraries of the GPU are taken down in no sound order with the interpreter; the plan is written by then."""
+    world.turn(crash_at_exit=True)
+    engine = make().obtain(quiet, threading.Event())
+    assert right(engine.run(picture()), model)
+    engine.close()
+
+
+def test_tidying_leaves_a_build_alone_that_is_on_its_way(
+    make: Callable[..., Workshop], world: World, tmp_path: Path
+) -> None:
+    there, other = make(batch=2), make()
+    there.build(quiet, threading.Event())
+    world.turn(hold=str(tmp_path / "go"))
+
+    def told(news: BuildNews) -> None:
+        if news.share >= 0.5:
+            there.tidy()
+            (tmp_path / "go").touch()
+
+    other.build(told, threading.Event())
+    other.open().close()
+
+
+def test_what_cannot_be_tidied_away_stays(make: Callable[..., Workshop], caplog: pytest.LogCaptureFixture) -> None:
+    workshop = make()
+    workshop.obtain(quiet, threading.Event()).close()
+    (workshop.shelf.folder / "folder.part").mkdir()
+    workshop.tidy()
+    assert "folder.part" in caplog.text
+    workshop.open().close()
+
+
 def test_the_builder_is_last_in_line_and_first_to_go(
     make: Callable[..., Workshop], world: World, tmp_path: Path
 ) -> None:
@@ -402,6 +474,27 @@ class TestRenewal:
         engine = Renewal(old, workshop, again=True)
         until(lambda: right(engine.run(picture()), model) and engine.max_batch == 2, "the new engine to serve")
         engine.close()
+
+    def test_where_the_new_one_does_not_open_the_old_one_goes_on(
+        self, make: Callable[..., Workshop], world: World, model: Path
+    ) -> None:
+        make().obtain(quiet, threading.Event()).close()
+        workshop = make(batch=2)
+        old = workshop.open_older()
+        assert old is not None
+        engine = Renewal(old, workshop)
+        until(workshop.plan.exists, "the new plan")
+        engine._builder.join(WAIT_S)
+        world.turn(arch="")  # what a runtime says that finds too little memory: no usable GPU
+        assert right(engine.run(picture()), model)
+        assert "does not load" in engine.news
+        assert right(engine.run(picture()), model)
+        engine.close()
+
+    def test_an_older_engine_that_finds_no_memory_is_none(self, make: Callable[..., Workshop], world: World) -> None:
+        make().obtain(quiet, threading.Event()).close()
+        world.turn(refuse=["create_execution_context"])
+        assert make(batch=2).open_older() is None
 
     def test_closing_stops_the_build(self, make: Callable[..., Workshop], world: World, tmp_path: Path) -> None:
         make().obtain(quiet, threading.Event()).close()

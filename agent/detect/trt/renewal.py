@@ -10,7 +10,7 @@ from agent.detect.trt.builder import BuildCancelled
 from agent.detect.trt.construction import BuildNews
 from agent.detect.trt.session import Session
 from agent.detect.trt.workshop import Workshop
-from agent.errors import AgentError, ModelError
+from agent.errors import AgentError
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class Renewal:
         self._built.clear()
         try:
             new = self._workshop.open()
-        except ModelError as error:
+        except AgentError as error:
             log.error("the older engine goes on serving, for the new one does not load: %s", error)
             self._news = f"the new engine does not load: {error}"
             return

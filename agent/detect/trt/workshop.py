@@ -13,12 +13,13 @@ from agent.detect.install import today
 from agent.detect.modelfile import explained
 from agent.detect.settings import TensorRtSettings
 from agent.detect.trt.api import TensorRt
-from agent.detect.trt.builder import LEVEL, REVISION
+from agent.detect.trt.builder import LEVEL, REVISION, BuildCancelled
 from agent.detect.trt.construction import BuildNews, Job, Stop, Told, construct
 from agent.detect.trt.memory import Memory
 from agent.detect.trt.place import Place
 from agent.detect.trt.session import Session
 from agent.detect.trt.shelf import Note, Shelf, key_of
+from agent.errors import ModelError
 from agent.owner import as_owner
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class Workshop:
                 continue
             try:
                 session = self._load(content)
-            except PlanRefused as error:
+            except ModelError as error:
                 log.info("the older engine %s serves no more: %s", path.name, error.problem)
                 continue
             log.warning("the older engine %s serves until the one that is configured has been built", path.name)
@@ -128,19 +129,26 @@ class Workshop:
             raise self._hopeless(error) from error
 
     def tidy(self) -> None:
-        """Clear away what the engine replaces; called when it runs."""
-        with explained(self.shelf.folder), as_owner(self.shelf.folder):
-            self.shelf.tidy(self.key)
+        """Clear away what the engine replaces; called when it runs. What cannot go stays: it runs all the same."""
+        try:
+            with self.shelf.locked(self._give_up), explained(self.shelf.folder), as_owner(self.shelf.folder):
+                self.shelf.tidy(self.key)
+        except ModelError as error:
+            log.warning("engines that are replaced stay for now: %s", error)
 
     def _load(self, content: bytes) -> Session:
         return Session(self._trt, str(self._model), content, self._memory())
 
-    def _waiting(self, told: Told, stop: Stop) -> Callable[[float], bool]:
-        def pause(seconds: float) -> bool:
+    def _waiting(self, told: Told, stop: Stop) -> Callable[[float], None]:
+        def pause(seconds: float) -> None:
             told(BuildNews("waiting for another build", 0.0, 0.0, None))
-            return stop.wait(seconds)
+            if stop.wait(seconds):
+                raise BuildCancelled("waiting for another build was stopped")
 
         return pause
+
+    def _give_up(self, _seconds: float) -> None:
+        raise ModelError(str(self.shelf.folder), "an engine is being built there just now")
 
     def _build(self, told: Told, stop: Stop) -> None:
         shelf, timing = self.shelf, self.shelf.timing(self.key.place)
