@@ -21,7 +21,6 @@ _STRANGE_US = 2_000_000  # a lorry right below the camera hides everything for a
 _BACK_S = 2.0
 _LIFELESS_S = 2.0  # a stream may repeat a picture now and then, at the very looks that are judged
 _BY_BASELINE = ("covered", "blurred")
-_BLIND = ("covered", "frozen")
 _ELSEWHERE_S = 20.0  # on top of ``moved_s``: what resembles nothing may be a bus, fog or a lamp that failed
 
 
@@ -106,8 +105,10 @@ class Health:
     @property
     def blind(self) -> bool:
         """Whether the picture tells nothing of the street: covered or frozen, and not just about to be well again."""
-        states = [self._states[state] for state in _BLIND if state in self._states]
-        return any(steady.active and steady.since_us is None for steady in states)
+        covered = self._states.get("covered")
+        if covered is not None and covered.active and covered.since_us is None:
+            return True
+        return "frozen" in self.active and self._frozen_since_us is not None
 
     def settling(self, now_us: int) -> bool:
         """Tell whether the camera is switching between day and night picture."""
