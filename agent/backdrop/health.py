@@ -137,8 +137,7 @@ class Health:
         ailing = self.active.intersection(_BY_BASELINE)
         usual = self._memory.usual(reading, hour, infrared=infrared, within_h=12 if ailing else 0)
         signs = signs_of(reading, usual, shift, lately, self._settings)
-        unknown = shift is not None and shift.match < SURE_MATCH and lately is None  # in a light not learnt yet
-        self.astray = bool(signs.shifted or signs.elsewhere or unknown)
+        self.astray = bool(signs.shifted or signs.elsewhere) or _strange_light(signs, shift, lately)
         self._follow_light(reading, signs)
         changes = [
             change
@@ -216,6 +215,12 @@ class Health:
             if self._infrared is not None:
                 self._guard_until_us = reading.look.mono_us + round(self._settings.switch_guard_s * 1e6)
             self._infrared, self._other_light = infrared, 0
+
+
+def _strange_light(signs: Signs, shift: Shift | None, lately: float | None) -> bool:
+    """Tell whether a picture resembles no view, and there is none yet of this light that could tell why."""
+    shows = not (signs.dark or signs.glare or signs.covered)
+    return shows and lately is None and shift is not None and shift.match < SURE_MATCH
 
 
 def _is_street(shift: Shift | None) -> bool:

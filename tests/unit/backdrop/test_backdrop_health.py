@@ -188,6 +188,14 @@ def test_a_moved_camera_stays_moved_until_a_person_accepts_its_view() -> None:
     assert watcher.begins() == [("moved", pytest.approx(510, abs=4))]  # the old view is now the strange one
 
 
+def test_a_dark_night_before_which_nothing_was_learnt_looks_past_no_mask() -> None:
+    views = [view for seen in watch(street(), 40).seen for view in seen.references]
+    night = Backdrop(SETTINGS, (), [replace(view, hour=12) for view in views])
+    assert not Watcher(night).play(between(0, 99, dimmed(0.05), street()), 20).backdrop.past_masks
+    other = Backdrop(SETTINGS, (), [replace(view, hour=12) for view in views])
+    assert Watcher(other).play(between(0, 99, elsewhere, street()), 20).backdrop.past_masks
+
+
 def test_while_a_shift_is_new_the_geometry_is_doubtful() -> None:
     watcher = watch(between(60, 66, shifted(0.2), street()), 75)
     doubtful = [n / FPS for n, seen in enumerate(watcher.seen) if seen.view.geometry is Geometry.DOUBTFUL]
