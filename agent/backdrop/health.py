@@ -21,7 +21,6 @@ _STRANGE_US = 2_000_000  # a lorry right below the camera hides everything for a
 _BACK_S = 2.0
 _LIFELESS_S = 2.0  # a stream may repeat a picture now and then, at the very looks that are judged
 _BY_BASELINE = ("covered", "blurred")
-_BLIND = ("covered", "frozen")
 _ELSEWHERE_S = 20.0  # on top of ``moved_s``: what resembles nothing may be a bus, fog or a lamp that failed
 
 
@@ -106,8 +105,10 @@ class Health:
     @property
     def blind(self) -> bool:
         """Whether the picture tells nothing of the street: covered or frozen, and not just about to be well again."""
-        states = [self._states[state] for state in _BLIND if state in self._states]
-        return any(steady.active and steady.since_us is None for steady in states)
+        covered = self._states.get("covered")
+        if covered is not None and covered.active and covered.since_us is None:
+            return True
+        return "frozen" in self.active and self._frozen_since_us is not None
 
     def settling(self, now_us: int) -> bool:
         """Tell whether the camera is switching between day and night picture."""
@@ -136,8 +137,7 @@ class Health:
         ailing = self.active.intersection(_BY_BASELINE)
         usual = self._memory.usual(reading, hour, infrared=infrared, within_h=12 if ailing else 0)
         signs = signs_of(reading, usual, shift, lately, self._settings)
-        unknown = shift is not None and shift.match < SURE_MATCH and lately is None  # in a light not learnt yet
-        self.astray = bool(signs.shifted or signs.elsewhere or unknown)
+        self.astray = bool(signs.shifted or signs.elsewhere) or _strange_light(signs, shift, lately)
         self._follow_light(reading, signs)
         changes = [
             change
@@ -215,6 +215,12 @@ class Health:
             if self._infrared is not None:
                 self._guard_until_us = reading.look.mono_us + round(self._settings.switch_guard_s * 1e6)
             self._infrared, self._other_light = infrared, 0
+
+
+def _strange_light(signs: Signs, shift: Shift | None, lately: float | None) -> bool:
+    """Tell whether a picture resembles no view, and there is none yet of this light that could tell why."""
+    shows = not (signs.dark or signs.glare or signs.covered)
+    return shows and lately is None and shift is not None and shift.match < SURE_MATCH
 
 
 def _is_street(shift: Shift | None) -> bool:

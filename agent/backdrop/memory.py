@@ -93,7 +93,8 @@ class Memory:
         """Take in a look that is known to be good."""
         lately = self._lately[infrared]
         lately.learn(reading, hour, infrared)
-        if lately.usual is None or (hour, infrared) in self._references:
+        accepted = self._references.get((hour, infrared))
+        if lately.usual is None or (accepted is not None and _fits(accepted, reading)):
             return
         if lately.whole_hour == hour or not self._usable(reading):
             self._accept(replace(lately.usual, hour=hour))

@@ -120,6 +120,7 @@ class Watch:
         self._recorder.note(self._fact("agent.start", detail))
         self._recorder.catch(leftovers(self._settings, self._store.slots(), self._store.ailments(), self._clock.now()))
         self._views.tidy(self._rivers)
+        self._bulletin.clear()
         self._cameras.start()
         self._lookout.start()
         log.info("watching %d cameras with %s", len(self._settings.cameras), self._detector.describe())

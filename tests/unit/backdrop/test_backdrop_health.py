@@ -198,6 +198,14 @@ def test_a_moved_camera_stays_moved_until_a_person_accepts_its_view() -> None:
     assert watcher.begins() == [("moved", pytest.approx(510, abs=4))]  # the old view is now the strange one
 
 
+def test_a_dark_night_before_which_nothing_was_learnt_looks_past_no_mask() -> None:
+    views = [view for seen in watch(street(), 40).seen for view in seen.references]
+    night = Backdrop(SETTINGS, (), [replace(view, hour=12) for view in views])
+    assert not Watcher(night).play(between(0, 99, dimmed(0.05), street()), 20).backdrop.past_masks
+    other = Backdrop(SETTINGS, (), [replace(view, hour=12) for view in views])
+    assert Watcher(other).play(between(0, 99, elsewhere, street()), 20).backdrop.past_masks
+
+
 def test_while_a_shift_is_new_the_geometry_is_doubtful() -> None:
     watcher = watch(between(60, 66, shifted(0.2), street()), 75)
     doubtful = [n / FPS for n, seen in enumerate(watcher.seen) if seen.view.geometry is Geometry.DOUBTFUL]
@@ -266,11 +274,21 @@ def test_a_cover_told_before_the_restart_is_not_learnt_in_another_hour() -> None
     assert (again.said, again.backdrop.states) == ([], {"covered"})
 
 
-def test_a_camera_that_sends_larger_pictures_is_neither_blurred_nor_held_against_the_small_ones() -> None:
-    def larger(pixels, _: float):
-        return cv2.resize(pixels, (1280, 720))
+def larger(pixels, _: float):
+    return cv2.resize(pixels, (1280, 720))
 
+
+def test_a_camera_that_sends_larger_pictures_is_neither_blurred_nor_held_against_the_small_ones() -> None:
     assert watch(between(60, 999, larger, street()), 160).said == []
+
+
+def test_a_view_of_another_size_gives_way_to_one_of_this_size_and_a_turn_is_found_again() -> None:
+    views = [view for seen in watch(street(), 40).seen for view in seen.references]
+    again = Watcher(Backdrop(SETTINGS, (), views)).play(between(0, 999, larger, street()), 40)
+    (view,) = [view for seen in again.seen for view in seen.references]
+    assert (view.hour, view.frame_px) == (views[0].hour, (1280, 720))
+    again.play(between(0, 999, larger, between(0, 999, shifted(0.2), street())), 60)
+    assert again.begins() == [("moved", pytest.approx(50, abs=2))]
 
 
 def test_views_are_kept_by_hour_and_those_of_an_unset_clock_by_none() -> None:

@@ -13,6 +13,7 @@ from support.eyes import Picture, between, covered, elsewhere, eye, infrared, sh
 from support.store_world import World
 from support.street import rule
 
+from agent.backdrop.health import Change
 from agent.backdrop.settings import BackdropSettings, CameraHealthSettings
 from agent.clock import SimulatedClock
 from agent.core.ailment import Ailment
@@ -31,6 +32,7 @@ from agent.stage.truth import box_at
 from agent.store.settings import StoreSettings
 from agent.track.settings import TrackSettings
 from agent.watch.bulletin import Bulletin
+from agent.watch.complaints import Complaints
 from agent.watch.gauge import Gauge
 from agent.watch.reaches import leftovers
 from agent.watch.river import Catch, Eye, River
@@ -135,6 +137,18 @@ def test_a_state_is_one_event_at_its_begin_and_one_at_its_end_with_the_store_in_
     ailing = [ailment for catch in box.catches for ailment in catch.ailing]
     cured = [ailment for catch in box.catches for ailment in catch.cured]
     assert ailing == cured == [Ailment("gate", "covered", impaired.id, int(str(detail["since_us"])))]
+
+
+def test_a_clock_that_is_set_meanwhile_makes_no_state_last_for_years() -> None:
+    clock = SimulatedClock()
+    changes = [Change("dark", began, clock.now().mono_us + seconds * 1_000_000, {}) for began, seconds in
+               ((True, 0), (False, 40))]  # fmt: skip
+    complaints = Complaints("gate")
+    complaints.tell(changes[:1], clock.now())
+    clock.step_wall(50 * 365 * 86_400_000_000)
+    clock.sleep(50)
+    (restored,) = complaints.tell(changes[1:], clock.now()).events
+    assert restored.detail["lasted_s"] == 40
 
 
 def test_over_a_restart_a_state_is_told_once_and_ended_once(tmp_path: Path) -> None:
