@@ -138,6 +138,26 @@ def test_a_plan_that_does_not_load_is_built_again_once_and_then_told(
     workshop.obtain(quiet, threading.Event()).close()
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Error Code 1: Cuda Runtime (out of memory)",
+        "Requested amount of GPU memory (524288000 bytes) could not be allocated. There may not be enough free memory",
+    ],
+)
+def test_a_plan_that_finds_no_memory_is_not_built_again(make: Callable[..., Workshop], world: World, said: str) -> None:
+    """Beside a running watch on a small box: minutes of building would not make it load."""
+    workshop, told = make(), list[BuildNews]()
+    workshop.build(quiet, threading.Event())
+    world.turn(load_fails=said)
+    with pytest.raises(ModelError, match=r"no memory to load its engine: .*stop other programs or reboot") as caught:
+        workshop.obtain(told.append, threading.Event())
+    assert not isinstance(caught.value, PlanRefused)
+    assert told == []
+    world.turn()
+    workshop.open().close()
+
+
 def test_after_an_update_of_tensorrt_the_old_plan_goes(make: Callable[..., Workshop], world: World) -> None:
     old = make()
     old.obtain(quiet, threading.Event()).close()
@@ -163,6 +183,11 @@ def test_a_timing_cache_that_is_none_is_ignored_and_renewed(make: Callable[..., 
 
 def builders(of: int) -> list[psutil.Process]:
     return [child for child in psutil.Process(of).children() if any("trt.worker" in word for word in child.cmdline())]
+
+
+def over(child: psutil.Process) -> bool:
+    """Whether a process has ended; whose parent went first may wait for ever to be buried."""
+    return not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_build_is_stopped_at_any_step_and_leaves_nothing(
@@ -305,7 +330,7 @@ def test_a_builder_does_not_outlive_who_wanted_it(
         assert any(float(share) >= 0.5 for share in iter(parent.stdout.readline, ""))
         (child,) = builders(parent.pid)
         parent.kill()
-    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "the builder to end")
+    until(lambda: over(child), "the builder to end")
     world.turn()
     workshop = make()
     assert files(workshop) == ["street.plan.part", "t.part"]
@@ -529,5 +554,5 @@ def test_ctrl_c_stops_the_command_and_the_build(world: World, model: Path, tmp_p
         (child,) = builders(run.pid)
         run.send_signal(signal.SIGINT)
         assert run.wait(WAIT_S) == 130
-    assert not child.is_running()
+    until(lambda: over(child), "the builder to end")
     assert list((tmp_path / "state" / "engines").glob("*.p*")) == []

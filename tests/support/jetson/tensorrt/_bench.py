@@ -25,6 +25,7 @@ class Bench:
         die: the building process ends by this signal in its third step.
         refuse: calls that fail, by name.
         plans_load: False: no plan loads.
+        load_fails: no plan loads, and this is said.
         crash_at_exit: the process crashes where the interpreter ends, as with libraries that are unloaded too late.
 
     Attributes:
