@@ -339,6 +339,17 @@ def test_a_builder_does_not_outlive_who_wanted_it(
     assert not any(name.endswith(".part") for name in files(workshop))
 
 
+def test_a_builder_that_was_left_behind_writes_into_nobody_elses_plan(
+    make: Callable[..., Workshop], world: World
+) -> None:
+    """Whoever wanted it was killed, and started again: for some seconds there are two."""
+    workshop = make()
+    workshop.shelf.folder.mkdir()
+    with workshop.plan.with_name(workshop.plan.name + ".part").open("wb", buffering=0) as left_behind:
+        workshop.build(lambda news: left_behind.write(b"its plan" * 100_000) and None, threading.Event())
+    workshop.open().close()
+
+
 @pytest.mark.parametrize(
     ("knobs", "told"),
     [

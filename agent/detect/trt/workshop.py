@@ -157,6 +157,9 @@ class Workshop:
             self._model, self.key.model, self.key.batch, self.key.workspace_bytes, part, timing_part, timing
         )  # fmt: skip
         log.info("building an engine from %s; this takes minutes", self._model)
+        with as_owner(shelf.folder):  # a builder whose parent was killed may write into these for some seconds more
+            part.unlink(missing_ok=True)
+            timing_part.unlink(missing_ok=True)
         try:
             made = construct(job, told, stop, shelf.estimate_s(), self._python)
             note = Note(self._model.name, asdict(self.key), made.sha256, made.build_s, today(), made.said)
