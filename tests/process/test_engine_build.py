@@ -527,6 +527,27 @@ class TestRenewal:
         assert right(engine.run(picture()), model)
         engine.close()
 
+    def test_a_new_one_that_was_built_and_does_not_load_is_not_built_at_every_start(
+        self, make: Callable[..., Workshop], world: World, model: Path
+    ) -> None:
+        make().obtain(quiet, threading.Event()).close()
+        workshop, built = make(batch=2), set[int]()
+        for again in (False, True):
+            world.turn()
+            old = workshop.open_older()
+            assert old is not None
+            engine = Renewal(old, workshop, again=again)
+            engine._builder.join(WAIT_S)
+            world.turn(plans_load=False)
+            assert right(engine.run(picture()), model)
+            assert "does not load" in engine.news
+            engine.close()
+            note = workshop.shelf.note(workshop.plan)
+            assert note is not None
+            assert note.refused
+            built.add(workshop.plan.stat().st_mtime_ns)
+        assert len(built) == 1
+
     def test_an_older_engine_that_finds_no_memory_is_none(self, make: Callable[..., Workshop], world: World) -> None:
         make().obtain(quiet, threading.Event()).close()
         world.turn(refuse=["create_execution_context"])
