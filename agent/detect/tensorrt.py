@@ -17,7 +17,7 @@ from agent.errors import BackendMissing
 log = logging.getLogger(__name__)
 
 _NAMES = ("__version__", "Builder", "Runtime", "OnnxParser")
-_UTILS_NAMES = ("cudaMallocMapped", "cudaStreamCreate", "cudaEventCreate", "cudaEventRecord")
+_UTILS_NAMES = ("Log", "cudaMallocMapped", "cudaStreamCreate", "cudaEventCreate", "cudaEventRecord")
 _RELEASE = Path("/etc/nv_tegra_release")
 _BAD_RELEASE = ("# R36", "REVISION: 4.7")
 
@@ -64,6 +64,7 @@ def load_jetson_utils() -> JetsonUtils | None:
     if not all(hasattr(jetson_utils_python, name) for name in _UTILS_NAMES):
         log.warning("jetson_utils_python is not NVIDIA's, or too old; memory comes from the CUDA runtime instead")
         return None
+    jetson_utils_python.Log.SetLevel("silent")  # it writes to stdout, where commands give JSON
     library: JetsonUtils = jetson_utils_python
     return library
 

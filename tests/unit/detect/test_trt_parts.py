@@ -215,6 +215,7 @@ def test_a_jetson_utils_without_streams_leaves_memory_to_the_cuda_runtime(
     """Builds from before June 2024 have none; they still read cameras."""
     with nvidia(tmp_path) as world:
         assert tensorrt.load_jetson_utils() is world.utils
+        assert world.utils.Log.GetLevel() == "silent"
         monkeypatch.delattr(world.utils, name)
         assert tensorrt.load_jetson_utils() is None
     assert "memory comes from the CUDA runtime instead" in caplog.text

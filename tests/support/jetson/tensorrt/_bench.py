@@ -26,6 +26,7 @@ class Bench:
         refuse: calls that fail, by name.
         plans_load: False: no plan loads.
         crooked: every answer is off by this much, as that of a TensorRT with a fault in it.
+        load_fails: no plan loads, and this is said.
         crash_at_exit: the process crashes where the interpreter ends, as with libraries that are unloaded too late.
 
     Attributes:

@@ -28,6 +28,9 @@ class Runtime:
         if not serialized_engine.startswith(MAGIC):
             error("Serialization assertion stdVersionRead == kSERIALIZATION_VERSION failed: magic tag does not match")
             return None
+        if bench.knob("load_fails"):
+            error(bench.knob("load_fails"))
+            return None
         head, _, model = serialized_engine.removeprefix(MAGIC).partition(b"\n")
         words = json.loads(head)
         if (words["version"], words["arch"]) != (bench.version, bench.arch) or not bench.knob("plans_load", True):
