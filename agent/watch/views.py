@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from agent.backdrop.reference import Reference, ReferenceDamaged, unpack
+from agent.backdrop.reference import ANY_HOUR, Reference, ReferenceDamaged, unpack
 from agent.errors import AgentError
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,8 @@ class ViewShelf:
             path = self._folder / f"{camera}.{view.hour:02d}.{light}{_SUFFIX}"
             try:
                 self._write(path, view.pack())
-                log.info("camera %s: learnt how it looks at hour %02d (%s)", camera, view.hour, light)
+                when = "while the clock is not set" if view.hour == ANY_HOUR else f"from {view.hour:02d}:00"
+                log.info("camera %s: learnt how it looks %s (%s)", camera, when, light)
             except (OSError, AgentError) as error:
                 log.warning(
                     "camera %s: cannot keep a reference view, it is learnt anew after a restart: %s", camera, error
