@@ -137,9 +137,14 @@ def _type(described: dict[str, Any]) -> str:
         return f"list of {_type(kind['items'])}"
     words = {"string": "text", "number": "number", "integer": "whole number", "boolean": "true or false"}
     low, high = kind.get("minimum"), kind.get("maximum")
-    limits = "" if low is None else f" ≥ {low:g}" if high is None else f" {low:g}–{high:g}"
+    limits = "" if low is None else f" ≥ {_plain(low)}" if high is None else f" {_plain(low)}–{_plain(high)}"
     pattern = f" `{kind['pattern']}`" if "pattern" in kind else ""
     return words[kind["type"]] + limits + pattern
+
+
+def _plain(limit: float) -> str:
+    """Write a limit in full: nobody types 1.67772e+07."""
+    return str(int(limit)) if limit == int(limit) else str(limit)
 
 
 def _page_rules() -> Iterator[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
+from collections import deque
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +14,11 @@ from agent.backdrop.look import CELL_PX, Look
 
 _BURNT_OUT = 250
 _CLOCK_CELLS = 1  # rows of cells at top and bottom where cameras write name and time
+_CIRCLE_US = 5_000_000
+_SAME, _FAINT = 1, 4  # grey levels at the pixel that changed most: the same picture; perhaps the same, encoded anew
+_MOSTLY = 0.6  # of faint looks that are the same: dead pictures reach 0.8 and more, live ones 0.45 at most
+
+Grey = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,24 +74,40 @@ class Pulse:
     """Tells whether the picture lives: a live one never gives the same small picture again.
 
     The strips at the top and the bottom are left out: a frozen camera's clock may run on. A feed that goes round in a
-    short circle is as dead as one that stands still.
+    short circle is as dead as one that stands still. A dead picture that is encoded anew comes back a grey level or
+    three different, at key frames above all, and then as it was a moment before; a live one has grain of its own in
+    every look, which comes back hardly ever (measured in docs/design/backdrop.md).
     """
 
-    _CIRCLE_US = 5_000_000
-
     def __init__(self) -> None:
-        self._met_us: dict[int, int] = {}
-        self._last: NDArray[np.int16] | None = None
+        self._met: deque[tuple[int, Grey]] = deque()
+        self._repeats: deque[bool] = deque()  # of the looks of the last seconds since the picture was last held alive
 
     def beats(self, look: Look) -> bool | None:
         """Tell whether this look differs from those of the last seconds; None where masks leave no way to know."""
         inner = look.grey[_CLOCK_CELLS * CELL_PX : -_CLOCK_CELLS * CELL_PX]
         if not look.valid[_CLOCK_CELLS * CELL_PX : -_CLOCK_CELLS * CELL_PX].any() or inner.size == 0:
             return None
-        now, name = inner.astype(np.int16), zlib.crc32(inner.tobytes())
-        last, self._last = self._last, now
-        self._met_us = {key: at for key, at in self._met_us.items() if 0 <= look.mono_us - at <= self._CIRCLE_US}
-        again, self._met_us[name] = name in self._met_us, look.mono_us
-        if last is None or last.shape != now.shape:
+        while self._met and not 0 <= look.mono_us - self._met[0][0] <= _CIRCLE_US:
+            self._met.popleft()
+            if len(self._repeats) > len(self._met):
+                self._repeats.popleft()
+        earlier = [grey for _, grey in self._met if grey.shape == inner.shape]
+        self._met.append((look.mono_us, inner))
+        if not earlier:
             return None
-        return not again and int(np.abs(now - last).max()) > 1
+        change = _change(inner, earlier[-1])
+        if change > _FAINT:
+            again = any(np.array_equal(inner, grey) for grey in earlier)
+        else:
+            again = change <= _SAME or any(_change(inner, grey) <= _SAME for grey in reversed(earlier))
+        self._repeats.append(again)
+        if (change > _FAINT and not again) or sum(self._repeats) < _MOSTLY * len(self._repeats):
+            self._repeats.clear()
+            return True
+        return False
+
+
+def _change(one: Grey, other: Grey) -> int:
+    """Give the largest difference of two small pictures, grey levels."""
+    return int(cv2.absdiff(one, other).max())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib import resources
@@ -12,6 +13,8 @@ from agent.errors import ConfigError
 
 LANGUAGES = ("vi", "en")
 """Vietnamese first: it is what duty staff read."""
+
+_ABSENCE = re.compile(r"(?:lost|withheld)\((.*)\)")
 
 _SCRIPT_KEYS = (
     "ago.seconds",
@@ -57,8 +60,12 @@ class Words:
         return self("incident.title", rule=self.known("rule", rule), label=self.known("label", label))
 
     def lacking(self, evidence: str) -> str:
-        """Say which pictures an incident lacks, and why; ``evidence`` as its events tell it: ``no before; lost(…)``."""
-        parts = [part.removeprefix("lost(").removesuffix(")") for part in evidence.split("; ")]
+        """Say which pictures an incident lacks, and why.
+
+        Args:
+            evidence: as its events tell it: ``no before; lost(…)``, ``withheld(…)``.
+        """
+        parts = [_ABSENCE.sub(r"\1", part) for part in evidence.split("; ")]
         return " ".join(self.known("evidence", part.replace(" ", "_"), name=part) for part in parts)
 
     def when(self, utc_us: int) -> str:

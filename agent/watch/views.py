@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from agent.backdrop.look import clear_of
-from agent.backdrop.reference import Reference, ReferenceDamaged, unpack
+from agent.backdrop.reference import ANY_HOUR, Reference, ReferenceDamaged, unpack
 from agent.core.polygon import Polygon
 from agent.errors import AgentError
 
@@ -53,7 +53,8 @@ class ViewShelf:
             path = self._folder / f"{camera}.{view.hour:02d}.{light}{_SUFFIX}"
             try:
                 self._write(path, view.pack())
-                log.info("camera %s: learnt how it looks at hour %02d (%s)", camera, view.hour, light)
+                when = "while the clock is not set" if view.hour == ANY_HOUR else f"from {view.hour:02d}:00"
+                log.info("camera %s: learnt how it looks %s (%s)", camera, when, light)
             except (OSError, AgentError) as error:
                 log.warning(
                     "camera %s: cannot keep a reference view, it is learnt anew after a restart: %s", camera, error

@@ -32,17 +32,22 @@ def find_model(folder: Path, card: Card, digest: str) -> Path:
                 return path
         strangers = f"; {named[0]} has that name and is another file (sha256 {sha256_of(named[0])})" if named else ""
         raise ModelError(
-            card.id, f"is not in {folder}: none of {len(found)} models there has sha256 {digest}{strangers}"
+            card.id,
+            f"is not in {folder}: none of {len(found)} models there has sha256 {digest}{strangers}; {_bring(card)}",
         )
     if not named:
         wanted = " or ".join(dict.fromkeys(filter(None, names)))
-        raise ModelError(card.id, f"is not in {folder}: there is no {wanted} in it")
+        raise ModelError(card.id, f"is not in {folder}: there is no {wanted} in it; {_bring(card)}")
     others = [path for path in named if sha256_of(path) != sha256_of(named[0])]
     if others:
         raise ModelError(
             card.id, f"cannot be told apart in {folder}: {named[0]} and {others[0]} differ; leave one there"
         )
     return named[0]
+
+
+def _bring(card: Card) -> str:
+    return f"copy there what comes from {card.url}" if card.url else "copy it there; its card says how it is made"
 
 
 def carried_card(folder: Path, card_id: str) -> Card | None:

@@ -13,7 +13,7 @@ import agent.page
 from agent.core.ailment import AILMENTS
 from agent.core.incident import Severity
 from agent.errors import ConfigError
-from agent.evidence.album import NOT_MADE
+from agent.evidence.album import NOT_MADE, WITHHELD
 from agent.page.words import LANGUAGES, Words, load_words
 from agent.rules.settings import DEFAULTS
 
@@ -128,6 +128,8 @@ def test_ages_and_spans(seconds: float, vi_ago: str, vi_span: str):
         (NOT_MADE, "không tạo được ảnh", "could not be made"),
         ("lost(too large)", "tin quá dài", "too long"),
         ("no before; lost(no space)", "bắt đầu. Thiếu ảnh: bộ nhớ", "began. Pictures are missing: the memory"),
+        (WITHHELD, "camera bị lệch góc", "the camera was moved"),
+        (f"no before; {WITHHELD}", "bắt đầu. Không có ảnh vì", "began. Pictures are withheld"),
         ("lost(of tomorrow)", "Thiếu ảnh: of tomorrow", "missing: of tomorrow"),
     ],
 )
