@@ -1,6 +1,7 @@
 """site.toml -> one frozen settings object per room; no room knows that file.
 
-With ``site_model.py``, ``site_camera.py`` and ``site_table.py`` (its shape) and ``site_faults.py`` this is the only importer of pydantic.
+With ``site_model.py``, ``site_camera.py`` and ``site_table.py`` (its shape) and ``site_faults.py`` this is the only
+importer of pydantic.
 """
 
 from __future__ import annotations
