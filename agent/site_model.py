@@ -245,7 +245,7 @@ class Page(Table):
 
 
 class Health(Table):
-    """How the box looks after itself."""
+    """How the box looks after itself: heat, supply. Of cameras: [camera.health]."""
 
     throttle: bool = _key(
         "Look at cameras less often while the box is too hot or its supply gives way; never less than once a second.",
@@ -470,6 +470,6 @@ class SiteFile(Table):
     detector: Detector = _key("Which model looks at the pictures.", Detector())
     tracker: Tracker = _key("How detections are tied into tracks.", Tracker())
     evidence: Evidence = _key("How the pictures of an incident are made.", Evidence())
-    health: Health = _key("How the box looks after itself.", Health())
+    health: Health = _key("How the box looks after itself: heat, supply. Of cameras: [camera.health].", Health())
     store: Store = _key("How much room logs and pictures may take.", Store())
     camera: list[Camera] = _key("The cameras, in the order of the page.", min_length=1)
