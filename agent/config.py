@@ -1,6 +1,7 @@
 """site.toml -> one frozen settings object per room; no room knows that file.
 
-With ``site_model.py`` (its shape) and ``site_faults.py`` this is the only importer of pydantic.
+With ``site_model.py``, ``site_camera.py`` and ``site_table.py`` (its shape) and ``site_faults.py`` this is the only
+importer of pydantic.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from agent import site_checks, site_model, site_shape
+from agent import site_camera, site_checks, site_model, site_shape
 from agent.backdrop.settings import BackdropSettings, CameraHealthSettings
 from agent.core.incident import Severity
 from agent.core.polygon import polygon
@@ -214,7 +215,7 @@ class _Build:
             motion_gate=keys.motion_gate,
         )
 
-    def _camera(self, keys: site_model.Camera) -> CameraSettings:
+    def _camera(self, keys: site_camera.Camera) -> CameraSettings:
         return CameraSettings(
             id=keys.id,
             name=keys.name,
@@ -231,12 +232,12 @@ class _Build:
             masks=tuple(polygon(mask.polygon) for mask in keys.mask),
         )
 
-    def _address(self, keys: site_model.Camera) -> str:
+    def _address(self, keys: site_camera.Camera) -> str:
         """Make a file's path absolute; a device may be a bare number, and a scene that ships a name without .toml."""
         shipped = keys.backend == "rendered" and not keys.url.partition("?")[0].endswith(".toml")
         return keys.url if "://" in keys.url or keys.url.isdigit() or shipped else str(self._path(keys.url))
 
-    def _rulebook(self, camera: site_model.Camera) -> RulebookSettings:
+    def _rulebook(self, camera: site_camera.Camera) -> RulebookSettings:
         return RulebookSettings(
             camera=camera.id,
             zones=tuple(ZoneSettings(zone.id, zone.name, polygon(zone.polygon)) for zone in camera.zone),
@@ -244,7 +245,7 @@ class _Build:
             timezone=self._shape.box.timezone,
         )
 
-    def _backdrop(self, camera: site_model.Camera) -> BackdropSettings:
+    def _backdrop(self, camera: site_camera.Camera) -> BackdropSettings:
         keys = dict(camera.health)
         armed, states = keys.pop("armed"), frozenset(keys.pop("states"))
         return BackdropSettings(
@@ -295,13 +296,13 @@ class _Build:
         )
 
 
-def _shown(camera: site_model.Camera) -> ShownCamera:
+def _shown(camera: site_camera.Camera) -> ShownCamera:
     zones = {zone.id: zone.name for zone in camera.zone}
     rules = [_rule(keys) for keys in camera.rule]
     return ShownCamera(camera.id, camera.name, zones, {(rule.rule, rule.zone): rule.dwell_s for rule in rules})
 
 
-def _rule(keys: site_model.Rule) -> RuleSettings:
+def _rule(keys: site_camera.Rule) -> RuleSettings:
     usual = DEFAULTS[keys.rule]
     rule = RuleSettings(
         rule=keys.rule,

@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 
 from agent import site_toml
 from agent.errors import ConfigError
-from agent.site_model import SiteFile, Table
+from agent.site_model import SiteFile
+from agent.site_table import Table
 from agent.site_values import Unfit, choice, nearest, veiled
 
 _SHOWN_LETTERS = 80

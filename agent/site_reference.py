@@ -13,7 +13,8 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from agent.rules.settings import DEFAULTS
 from agent.site_faults import is_list, table_of
-from agent.site_model import SiteFile, Table
+from agent.site_model import SiteFile
+from agent.site_table import Table
 from agent.site_toml import written
 
 _WIDTH = 112

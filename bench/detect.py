@@ -19,9 +19,9 @@ import numpy as np
 
 from agent.clock import SystemClock
 from agent.core.frame import Frame
+from agent.detect.chart import check_picture
 from agent.detect.detector import open_detector
 from agent.detect.engine import open_engine
-from agent.detect.install import check_picture
 from agent.detect.prepare import Preparer
 from agent.detect.settings import DetectSettings
 

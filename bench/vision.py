@@ -172,18 +172,25 @@ def plain_loops(folder: Path, material: Material) -> None:
     detector = open_detector(material.detect)
     spec = detector.card.input
     found = folder / "plain.json"
-    words = [material.model, spec.height, spec.width, material.clip, 0.1, detector.card.nms_iou, found]
-    wall, cpu, over = [], [], []
-    for _ in range(3):
-        ours = child(sys.executable, "ours.py", material.write(folder / "material.json"), "clip")
-        plain = child(str(python), "plain.py", *words)
+    words = [material.model, spec.height, spec.width, spec.resize, material.clip, 0.1, detector.card.nms_iou, found]
+    told_of = material.write(folder / "material.json")
+    wall, bound, cpu, over = [], [], [], []
+    for number in range(4):
+        ways = [
+            lambda: child(sys.executable, "ours.py", told_of, "clip"),
+            lambda: child(str(python), "plain.py", *words),
+        ]
+        first, second = (way() for way in (ways if number % 2 else ways[::-1]))
+        ours, plain = (first, second) if number % 2 else (second, first)
         ours_s, plain_s = ours["frames"] / ours["wall_s"], plain["frames"] / plain["wall_s"]
         wall.append(ours_s / plain_s)
+        bound.append(plain["cpu_s"] / plain["frames"] / (ours["looking_s"] / ours["frames"]))
         cpu.append(plain["cpu_s"] / plain["frames"] / (ours["cpu_s"] / ours["frames"]))
-        over.append((plain["wall_s"] - plain["network_s"]) / plain["frames"] * 1000)
-    row("pictures a second, ours over theirs", told(wall), "goal > 1")
+        over.append((plain["cpu_s"] - plain["network_cpu_s"]) / plain["frames"] * 1000)
+    row("pictures a second, ours over theirs, by the clock", told(wall), "goal > 1")
+    row("  their only thread's CPU over our looking thread's", told(bound), "what the clock shows on idle cores")
     row("CPU a picture, theirs over ours", told(cpu), "")
-    row("their time a picture outside the network", told(over, " ms"), "")
+    row("their CPU a picture outside the network", told(over, " ms"), "they keep nothing and tell nobody")
     theirs = json.loads(found.read_text("utf-8"))
     row("detections above 0.4 that both have (IoU > 0.9)", f"{agreement(detector, material, theirs):.4f}", "goal 1")
     detector.close()
@@ -324,7 +331,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         if time.monotonic() > deadline_s:
             raise TimeoutError("the pipeline stands still")
-        time.sleep(0.002)
+        time.sleep(0.02)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent.core.event import Json
 from agent.core.message import ImageLabel, Position, Sealed, read_body
 from hq.intake import Fact, Picture
 
@@ -23,7 +24,9 @@ def picture(row: tuple[Any, ...]) -> tuple[Picture, str]:
 
 def pictures_of(body: bytes) -> set[str]:
     """Name the pictures that a stored event lists, by SHA-256."""
-    incident = read_body(body).get("incident")
-    images = incident.get("images") if isinstance(incident, dict) else None
-    listed = images if isinstance(images, list) else []
+    fields = read_body(body)
+    listed: list[Json] = []
+    for part in (fields, fields.get("incident")):
+        images = part.get("images") if isinstance(part, dict) else None
+        listed += images if isinstance(images, list) else []
     return {str(image.get("sha256")) for image in listed if isinstance(image, dict)}

@@ -70,6 +70,11 @@ class Backdrop:
         """Whether places in the picture may be judged."""
         return self._health.geometry
 
+    @property
+    def past_masks(self) -> bool:
+        """Whether the picture may show what masks are to hide: one reading that lies elsewhere is enough."""
+        return self.geometry is not Geometry.VALID or self._health.astray
+
     def look(self, frame: Frame, explained: Sequence[Box], places: Iterable[Place]) -> Seen:
         """Take a frame.
 
@@ -85,7 +90,7 @@ class Backdrop:
             changes = self._look_closely(look, frame, explained)
             good = self._health.well and self.geometry is Geometry.VALID
             self._unmoved = self._places.look(frame, places) if good else frozenset()
-        view = View(self.geometry, self._still_life.standing, self._unmoved)
+        view = View(self.geometry, self._still_life.standing, self._unmoved, self._health.blind)
         return Seen(view, tuple(changes), self._health.take_fresh() if changes or look is not None else ())
 
     def recalibrate(self, at: Moment) -> tuple[Change, ...]:

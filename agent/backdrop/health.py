@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from agent.backdrop.edges import Shift
 from agent.backdrop.look import Look
 from agent.backdrop.memory import Memory
 from agent.backdrop.reading import Pulse, Reading
@@ -19,6 +20,7 @@ _SWITCH_LOOKS = 2
 _STRANGE_US = 2_000_000  # a lorry right below the camera hides everything for a second or two
 _BACK_S = 2.0
 _LIFELESS_S = 2.0  # a stream may repeat a picture now and then, at the very looks that are judged
+_BY_BASELINE = ("covered", "blurred")
 _ELSEWHERE_S = 20.0  # on top of ``moved_s``: what resembles nothing may be a bus, fog or a lamp that failed
 
 
@@ -48,12 +50,16 @@ class Health:
         settings: thresholds and lengths.
         active: states that are on since before this start.
         references: reference views that were kept.
+
+    Attributes:
+        astray: whether the last reading lay elsewhere than the accepted view, though that may pass, or be doubted
+            while the light is being switched.
     """
 
     def __init__(
         self, settings: CameraHealthSettings, active: Collection[str] = (), references: Iterable[Reference] = ()
     ) -> None:
-        lengths = {
+        self._lengths = {
             "moved": (settings.moved_s, settings.returned_s),
             "covered": (settings.covered_s, settings.well_s),
             "blurred": (settings.blurred_s, settings.well_s),
@@ -63,7 +69,7 @@ class Health:
         }
         self._settings = settings
         self._states = {
-            state: Steady(*lengths[state], active=state in active) for state in lengths if state in settings.states
+            state: self._fresh(state, active=state in active) for state in self._lengths if state in settings.states
         }
         self._memory = Memory(references)
         self._pulse = Pulse()
@@ -73,6 +79,7 @@ class Health:
         self._guard_until_us = -(2**62)
         self._elsewhere = Steady(_ELSEWHERE_S, _BACK_S)
         self._strange = False
+        self.astray = False
 
     @property
     def active(self) -> frozenset[str]:
@@ -94,6 +101,14 @@ class Health:
             return Geometry.INVALID
         doubtful = moved is not None and (moved.beginning or self._strange)
         return Geometry.DOUBTFUL if doubtful else Geometry.VALID
+
+    @property
+    def blind(self) -> bool:
+        """Whether the picture tells nothing of the street: covered or frozen, and not just about to be well again."""
+        covered = self._states.get("covered")
+        if covered is not None and covered.active and covered.since_us is None:
+            return True
+        return "frozen" in self.active and self._frozen_since_us is not None
 
     def settling(self, now_us: int) -> bool:
         """Tell whether the camera is switching between day and night picture."""
@@ -118,9 +133,11 @@ class Health:
         shift = self._memory.shift(reading, hour, infrared=infrared) if "moved" in self._states else None
         lately = None
         if shift is not None and shift.match < SURE_MATCH:
-            lately = self._memory.resembles_lately(reading, infrared=infrared)
-        usual = self._memory.usual(reading, hour, infrared=infrared)
+            lately = self._memory.resembles_lately(reading, hour, infrared=infrared)
+        ailing = self.active.intersection(_BY_BASELINE)
+        usual = self._memory.usual(reading, hour, infrared=infrared, within_h=12 if ailing else 0)
         signs = signs_of(reading, usual, shift, lately, self._settings)
+        self.astray = bool(signs.shifted or signs.elsewhere) or _strange_light(signs, shift, lately)
         self._follow_light(reading, signs)
         changes = [
             change
@@ -128,23 +145,27 @@ class Health:
             if (change := self._take(state, sign, now_us, signs)) is not None
         ]
         odd = signs.covered or signs.blurred or signs.dark or signs.glare or signs.shifted or signs.elsewhere
-        if self.well and not odd and not self.settling(now_us):
+        learns = self.well or (usual is None and bool(ailing) and _is_street(shift))
+        if learns and not odd and not self.settling(now_us):
             self._memory.learn(reading, hour, infrared=bool(self._infrared))
         return changes
 
     def recalibrate(self, now_us: int) -> list[Change]:
-        """Accept the present view: what was learnt is forgotten, and ``moved`` is over."""
+        """Accept the present view: what was learnt is forgotten, and whatever was held against it is over."""
         self._memory.forget()
-        self._elsewhere, self._strange = Steady(_ELSEWHERE_S, _BACK_S), False
-        moved = self._states.get("moved")
-        if moved is None:
-            return []
-        self._states["moved"] = Steady(self._settings.moved_s, self._settings.returned_s)
-        return [Change("moved", False, now_us, {}, "recalibrated")] if moved.active else []
+        self._elsewhere, self._strange, self.astray = Steady(_ELSEWHERE_S, _BACK_S), False, False
+        judged = [state for state in ("moved", *_BY_BASELINE) if state in self._states]
+        over = [state for state in judged if self._states[state].active]
+        for state in judged:
+            self._states[state] = self._fresh(state)
+        return [Change(state, False, now_us, {}, "recalibrated") for state in over]
 
     def take_fresh(self) -> tuple[Reference, ...]:
         """Give reference views to be kept."""
         return self._memory.take_fresh()
+
+    def _fresh(self, state: str, *, active: bool = False) -> Steady:
+        return Steady(*self._lengths[state], active=active)
 
     def _sorted(self, signs: Signs, now_us: int) -> dict[str, bool | None]:
         """Give the sign of every state; while the light is being switched no new one is believed."""
@@ -194,3 +215,17 @@ class Health:
             if self._infrared is not None:
                 self._guard_until_us = reading.look.mono_us + round(self._settings.switch_guard_s * 1e6)
             self._infrared, self._other_light = infrared, 0
+
+
+def _strange_light(signs: Signs, shift: Shift | None, lately: float | None) -> bool:
+    """Tell whether a picture resembles no view, and there is none yet of this light that could tell why."""
+    shows = not (signs.dark or signs.glare or signs.covered)
+    return shows and lately is None and shift is not None and shift.match < SURE_MATCH
+
+
+def _is_street(shift: Shift | None) -> bool:
+    """Tell whether a picture without a baseline may be learnt in spite of a cover that was told before.
+
+    It may where its edges are those of the accepted view, in whatever light, or where no view is left to say.
+    """
+    return shift is None or shift.match >= SURE_MATCH

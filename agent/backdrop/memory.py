@@ -29,6 +29,7 @@ class _Sample:
     sharpness: NDArray[np.float32]
     mean: float
     hour: int
+    frame_px: tuple[int, int]
 
 
 class _Lately:
@@ -41,14 +42,14 @@ class _Lately:
 
     def learn(self, reading: Reading, hour: int, infrared: bool) -> None:
         look = reading.look
-        if self._samples and self._samples[-1].grey.shape != look.grey.shape:
-            self._samples.clear()
+        if self._samples and self._samples[-1].frame_px != look.frame_px:
+            self._samples.clear()  # at another size, the same street is sharper or softer
         every_us = _FIRST_EVERY_US if len(self._samples) < ENOUGH else _LATER_EVERY_US
         if look.mono_us - self._sampled_us < every_us:
             return
         self._sampled_us = look.mono_us
         grey = np.where(look.valid, look.grey, np.uint8(0))
-        self._samples.append(_Sample(grey, reading.edges, reading.sharpness, reading.mean, hour))
+        self._samples.append(_Sample(grey, reading.edges, reading.sharpness, reading.mean, hour, look.frame_px))
         if len(self._samples) >= ENOUGH and look.mono_us - self._renewed_us >= _RENEW_EVERY_US:
             self._renewed_us = look.mono_us
             self.usual = self._median(infrared, look.frame_px)
@@ -85,23 +86,34 @@ class Memory:
     def __init__(self, references: Iterable[Reference] = ()) -> None:
         self._references = {(view.hour, view.infrared): view for view in references}
         self._lately = {False: _Lately(), True: _Lately()}
-        self._anchors: dict[int, Anchor] = {}
+        self._anchors: dict[int, tuple[Reference, Anchor]] = {}
         self._fresh: list[Reference] = []
 
     def learn(self, reading: Reading, hour: int, *, infrared: bool) -> None:
         """Take in a look that is known to be good."""
         lately = self._lately[infrared]
         lately.learn(reading, hour, infrared)
-        if lately.usual is None or (hour, infrared) in self._references:
+        accepted = self._references.get((hour, infrared))
+        if lately.usual is None or (accepted is not None and _fits(accepted, reading)):
             return
         if lately.whole_hour == hour or not self._usable(reading):
             self._accept(replace(lately.usual, hour=hour))
 
-    def usual(self, reading: Reading, hour: int, *, infrared: bool) -> Reference | None:
-        """Give how the picture usually looks now: lately, else at this hour; None while that is being learnt."""
+    def usual(self, reading: Reading, hour: int, *, infrared: bool, within_h: int = 0) -> Reference | None:
+        """Give how the picture usually looks now: lately, else at this hour; None while that is being learnt.
+
+        Args:
+            reading: of the present picture.
+            hour: of it.
+            infrared: its light.
+            within_h: where this hour is not known, one that is as many hours away will do.
+        """
         lately = self._lately[infrared].usual
-        known = lately or self._references.get((hour, infrared)) or self._references.get((ANY_HOUR, infrared))
-        return known if known is not None and _fits(known, reading) else None
+        if lately is not None and _fits(lately, reading):
+            return lately
+        known = [view for view in self._usable(reading) if view.infrared == infrared]
+        known = [view for view in known if view.hour == ANY_HOUR or _apart(view.hour, hour) <= within_h]
+        return min(known, key=lambda view: _apart(view.hour, hour), default=None)
 
     def shift(self, reading: Reading, hour: int, *, infrared: bool) -> Shift | None:
         """Tell how the picture lies against the accepted view of this hour, or of the hour next to it that has one."""
@@ -111,10 +123,13 @@ class Memory:
         view = min(views, key=lambda known: (known.infrared != infrared, _apart(known.hour, hour)))
         return self._anchor(view, reading).shift_of(reading.slopes, reading.look.valid)
 
-    def resembles_lately(self, reading: Reading, *, infrared: bool) -> float | None:
-        """Tell how well the picture, shifted or not, matches the last quarter of an hour; None while unknown."""
-        lately = self._lately[infrared].usual
-        if lately is None or not _fits(lately, reading):
+    def resembles_lately(self, reading: Reading, hour: int, *, infrared: bool) -> float | None:
+        """Tell how well the picture, shifted or not, matches the last quarter of an hour; None while unknown.
+
+        After a restart the view of this or the next hour in this light stands for it: a turn meanwhile must be found.
+        """
+        lately = self.usual(reading, hour, infrared=infrared, within_h=1)
+        if lately is None:
             return None
         return self._anchor(lately, reading).shift_of(reading.slopes, reading.look.valid).match
 
@@ -136,11 +151,11 @@ class Memory:
 
     def _anchor(self, view: Reference, reading: Reading) -> Anchor:
         if id(view) not in self._anchors:
-            kept = [*self._references.values(), *(lately.usual for lately in self._lately.values())]
-            alive = {id(known) for known in kept}
-            self._anchors = {name: anchor for name, anchor in self._anchors.items() if name in alive}
-            self._anchors[id(view)] = Anchor(view.grey, reading.look.valid)
-        return self._anchors[id(view)]
+            known = [*self._references.values(), *(lately.usual for lately in self._lately.values())]
+            alive = {id(each) for each in known}
+            self._anchors = {name: kept for name, kept in self._anchors.items() if name in alive}
+            self._anchors[id(view)] = view, Anchor(view.grey, reading.look.valid)  # held, lest another gets its id
+        return self._anchors[id(view)][1]
 
 
 def _fits(view: Reference, reading: Reading) -> bool:

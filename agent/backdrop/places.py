@@ -18,7 +18,7 @@ _PRINT_PX = (32, 24)
 _RENEW = 0.2  # of every new sight: a print is a mean of the last few, in which rain and noise are gone
 _PRINT_EVERY_US = 1_000_000
 _CHECK_EVERY_US = 1_000_000
-_ALIKE = 0.5  # measured: a parked car against itself 0.75 and more, against its empty place 0.3 and less
+_ALIKE = 0.5  # measured: a parked car against itself 0.8, on a swaying mast 0.6 and more, its empty place below 0.3
 _LEAST_PX = 12
 
 
@@ -69,7 +69,13 @@ class Places:
     def _check(self, kept: _Print, frame: Frame) -> None:
         edges = _edges(frame.pixels, kept.box)
         kept.checked_us = frame.at.mono_us
-        kept.unmoved = edges is not None and likeness(kept.edges, edges) >= _ALIKE
+        kept.unmoved = edges is not None and _alike(kept.edges, edges) >= _ALIKE
+
+
+def _alike(known: NDArray[np.complex64], now: NDArray[np.complex64]) -> float:
+    """Tell how alike two prints are; one may lie a pixel beside the other, as a mast sways in the wind."""
+    shifts = [(rows, columns) for rows in (-1, 0, 1) for columns in (-1, 0, 1)]
+    return max(likeness(known, np.roll(now, shift, axis=(0, 1))) for shift in shifts)
 
 
 def _edges(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.complex64] | None:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from agent.cli.checks import FAIL, OK, WARN, Check
 from agent.cli.glance import glance
 from agent.clock import monotonic_us
+from agent.detect.chart import check_picture, golden_pictures
 from agent.detect.detector import Detector, open_detector
 from agent.detect.engine import PlanMissing, PlanRefused
 from agent.detect.golden import golden_test
-from agent.detect.install import check_picture
 from agent.detect.settings import DetectSettings
 from agent.errors import AgentError
 from agent.rules.settings import RulebookSettings
@@ -55,10 +55,8 @@ def _golden(settings: DetectSettings) -> list[Check]:
     if settings.engine == "onnx":
         return []
     place = f"model {settings.card} against ONNX Runtime"
-    picture = check_picture()
-    pictures = [picture, picture[:, ::-1], picture[::-1], 255 - picture]
     try:
-        found = golden_test(settings, [np.ascontiguousarray(each) for each in pictures])
+        found = golden_test(settings, golden_pictures())
     except AgentError as error:
         return [Check(place, FAIL, str(error), "build it again: commune-agent model build --again")]
     far = f"{found.beyond} of {found.rows} boxes differ by more than rounding, {found.lost} by far"

@@ -13,8 +13,8 @@ from rich.table import Table
 from agent.cli.arguments import Parser, add_config, add_json
 from agent.config import load
 from agent.detect.catalogue import find_card
+from agent.detect.chart import check_picture
 from agent.detect.engine import open_engine
-from agent.detect.install import check_picture
 from agent.detect.measure import measure
 from agent.detect.modelstore import resolve_model
 from agent.detect.needs import check_tensorrt

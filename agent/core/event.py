@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.clock import Moment
+from agent.core.image import ImageRef
 from agent.core.incident import Incident
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
@@ -29,6 +30,8 @@ class Event:
         at: when it happened.
         incident: for ``incident.*``.
         detail: the kind's other fields, as its JSON Schema says.
+        images: pictures that leave the box, of an event without an incident; an incident names its own.
+        evidence: None, or why pictures of such an event are missing.
     """
 
     id: str
@@ -36,6 +39,13 @@ class Event:
     at: Moment
     incident: Incident | None = None
     detail: Mapping[str, Json] = field(default_factory=dict)
+    images: tuple[ImageRef, ...] = ()
+    evidence: str | None = None
+
+    @property
+    def pictures(self) -> tuple[ImageRef, ...]:
+        """Every picture that it names, its incident's included."""
+        return self.images if self.incident is None else (*self.incident.images, *self.images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,10 @@ def seal(event: Event, place: Place) -> bytes:
     if event.incident is not None:
         body["incident"] = incident_fields(event.incident)
     body.update(event.detail)
+    if event.images:
+        body["images"] = _image_fields(event.images)
+    if event.evidence:
+        body["evidence"] = event.evidence
     sealed = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     if len(sealed) > BODY_LIMIT_BYTES:
         raise ValueError(f"event {event.kind} is {len(sealed)} bytes; the limit is {BODY_LIMIT_BYTES}")
@@ -114,13 +128,17 @@ def incident_fields(incident: Incident) -> dict[str, Json]:
     if incident.quiet:
         fields["quiet"] = True
     if incident.images:
-        fields["images"] = [
-            {"kind": ref.kind, "sha256": ref.sha256, "bytes": ref.size_bytes, "w": ref.width, "h": ref.height}
-            for ref in incident.images
-        ]
+        fields["images"] = _image_fields(incident.images)
     if incident.evidence:
         fields["evidence"] = incident.evidence
     return fields
+
+
+def _image_fields(images: tuple[ImageRef, ...]) -> list[Json]:
+    return [
+        {"kind": ref.kind, "sha256": ref.sha256, "bytes": ref.size_bytes, "w": ref.width, "h": ref.height}
+        for ref in images
+    ]
 
 
 def digest(body: bytes) -> bytes:

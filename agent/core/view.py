@@ -66,8 +66,10 @@ class View:
         geometry: whether places may be judged.
         standing: what stands there unexplained, largest first.
         unmoved: names of the places that look as they did while their object was detected.
+        blind: the picture tells nothing of the street: the lens is covered, or the feed stands still.
     """
 
     geometry: Geometry = Geometry.VALID
     standing: tuple[Standing, ...] = ()
     unmoved: frozenset[str] = frozenset()
+    blind: bool = False

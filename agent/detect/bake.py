@@ -22,8 +22,9 @@ from agent.detect.baking.proof import Agreement, compare, judged
 from agent.detect.baking.recipe import Recipe
 from agent.detect.card import CARD_ID, Baking, Card, DecodedHead, FastestHead
 from agent.detect.catalogue import card_files, find_card
+from agent.detect.chart import check_picture
 from agent.detect.decode import MOST
-from agent.detect.install import check_picture, pinned_digest, read_picture
+from agent.detect.install import pinned_digest, read_picture
 from agent.detect.modelfile import sha256_of
 from agent.errors import BackendMissing, ConfigError, ModelError
 

@@ -18,6 +18,7 @@ from agent.detect.card import Card, DecodedHead
 from agent.detect.catalogue import find_card
 from agent.detect.decode import make_decoder, read_frame, shape_fault
 from agent.detect.engine import Engine, SlotEngine, Tensor, TensorSpec, open_engine
+from agent.detect.golden import prove
 from agent.detect.modelfile import sha256_of
 from agent.detect.modelstore import resolve_model
 from agent.detect.needs import check_tensorrt
@@ -54,10 +55,14 @@ def open_detector(settings: DetectSettings, *, renew: bool = False) -> Detector:
 
 def load_detector(card: Card, model: Path, settings: DetectSettings, *, renew: bool = False) -> Detector:
     """Load ``model`` as what ``card`` says it is; see ``open_detector``."""
+    doubtful = settings.engine == "tensorrt" and bool(card.least_tensorrt)
     if settings.engine == "tensorrt":
         check_tensorrt(card)
-    engine = open_engine(settings.engine, model, settings.threads, settings.tensorrt, renew=renew)
+    # A doubtful one is proved before it serves; one that a renewal puts in its place would not be.
+    engine = open_engine(settings.engine, model, settings.threads, settings.tensorrt, renew=renew and not doubtful)
     try:
+        if doubtful:
+            prove(card, model, engine, settings.threads)
         return Detector(card, model, engine, settings)
     except ModelError:
         engine.close()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from agent.detect.baking.proof import BOX_PX, SCORE, distances
 from agent.detect.card import Card
 from agent.detect.catalogue import find_card
+from agent.detect.chart import golden_pictures
 from agent.detect.decode import Candidates
 from agent.detect.engine import Engine, Tensor, open_engine
 from agent.detect.modelstore import resolve_model
@@ -83,6 +84,28 @@ def compare(card: Card, model: Path, engine: Engine, reference: Engine, pictures
     beyond, lost = ((far[:, 0] > BOX_PX * times) | (far[:, 1] > SCORE * times) for times in (1, 10))
     box_px, score = far[~beyond].max(axis=0, initial=0)
     return Golden(len(far), int(beyond.sum()), int(lost.sum()), float(box_px), float(score))
+
+
+def prove(card: Card, model: Path, engine: Engine, threads: int) -> None:
+    """Refuse an engine that computes something else than ONNX Runtime does from the same file.
+
+    For cards that name the TensorRT they need: below it that kind of network is known to answer wrongly and to say
+    nothing, so that the next version is not believed either until it has been seen to be right.
+
+    Raises:
+        ModelError: it does.
+    """
+    reference = open_engine("onnx", model, threads)
+    try:
+        found = compare(card, model, engine, reference, golden_pictures())
+    finally:
+        reference.close()
+    if not found.sound:
+        raise ModelError(
+            str(model),
+            f"computes something else in TensorRT than in ONNX Runtime: {found.lost} of {found.rows} boxes lie far off;"
+            " build its engine again (commune-agent model build --again), bake it with fp32, or take a YOLOX card",
+        )
 
 
 def _prepared(card: Card, pictures: Sequence[Picture]) -> Tensor:

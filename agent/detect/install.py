@@ -17,6 +17,7 @@ from agent.clock import SystemClock
 from agent.detect.card import Card
 from agent.detect.cardfile import read_card
 from agent.detect.catalogue import card_files, find_card
+from agent.detect.chart import check_picture
 from agent.detect.detector import load_detector
 from agent.detect.engine import open_engine
 from agent.detect.modelfile import check_file, check_terms, explained, sha256_of
@@ -99,15 +100,6 @@ def pinned_digest(file: Path, card: Card, allow_other: bool) -> str:
             " (--allow-other takes another export that you trust)",
         )
     return digest
-
-
-def check_picture() -> NDArray[np.uint8]:
-    """Draw a picture to try a model on, (360, 640, 3) uint8 BGR: smooth shades, hard edges, and nothing to be found."""
-    y, x = np.mgrid[:360, :640]
-    pixels = np.stack((x * 255 // 639, y * 255 // 359, (x + y) * 255 // 998), axis=2).astype(np.uint8)
-    cv2.rectangle(pixels, (120, 150), (300, 260), (40, 40, 200), -1)
-    cv2.circle(pixels, (460, 120), 60, (220, 220, 220), -1)
-    return pixels
 
 
 def _try(card: Card, file: Path, picture: Path | None) -> int | None:

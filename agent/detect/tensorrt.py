@@ -16,6 +16,8 @@ from agent.errors import BackendMissing
 
 log = logging.getLogger(__name__)
 
+_NAMES = ("__version__", "Builder", "Runtime", "OnnxParser")
+_UTILS_NAMES = ("Log", "cudaMallocMapped", "cudaStreamCreate", "cudaEventCreate", "cudaEventRecord")
 _RELEASE = Path("/etc/nv_tegra_release")
 _BAD_RELEASE = ("# R36", "REVISION: 4.7")
 
@@ -34,12 +36,17 @@ def load_tensorrt() -> TensorRt:
             f"TensorRT is not installed here ({error}); JetPack brings it (apt install nvidia-jetpack), and the venv"
             ' must see it (--system-site-packages). Elsewhere set detector.engine = "onnx"',
         ) from error
-    except ImportError as error:  # e.g. of a library that this JetPack no longer ships
+    except (ImportError, OSError) as error:  # e.g. of a library that this JetPack no longer ships, or half of one
         raise BackendMissing(
             "tensorrt",
             f"TensorRT is installed and does not load: {error}; its version must be the one of this JetPack (in a"
             " container: of the host's)",
         ) from error
+    if not all(hasattr(tensorrt, name) for name in _NAMES):
+        where = getattr(tensorrt, "__file__", None) or ", ".join(getattr(tensorrt, "__path__", ()))
+        raise BackendMissing(
+            "tensorrt", f"the module tensorrt is not NVIDIA's ({where}); remove it, so that JetPack's own is found"
+        )
     library: TensorRt = tensorrt
     check_version(library)
     return library
@@ -54,9 +61,10 @@ def load_jetson_utils() -> JetsonUtils | None:
     except (ImportError, AttributeError, RuntimeError) as error:  # the last two: built for another NumPy
         log.warning("jetson-utils does not load (%s); memory comes from the CUDA runtime instead", error)
         return None
-    if not hasattr(jetson_utils_python, "cudaMallocMapped"):
-        log.warning("jetson_utils_python is not NVIDIA's; memory comes from the CUDA runtime instead")
+    if not all(hasattr(jetson_utils_python, name) for name in _UTILS_NAMES):
+        log.warning("jetson_utils_python is not NVIDIA's, or too old; memory comes from the CUDA runtime instead")
         return None
+    jetson_utils_python.Log.SetLevel("silent")  # it writes to stdout, where commands give JSON
     library: JetsonUtils = jetson_utils_python
     return library
 

@@ -118,10 +118,16 @@ class Album:
         self._candidates.clear()
         self._lately.clear()
 
+    def portray(self, frame: Frame, event: Event, persons: Sequence[Box]) -> Shot:
+        """Give an event of the camera itself the picture that shows its state."""
+        images, said = _made([lambda: self._leaving("overview", frame, None, persons)])
+        refs = tuple(image.ref for image in images)
+        return Shot(replace(event, images=refs, evidence="; ".join(said) or None), tuple(images))
+
     def withhold(self, event: Event) -> Shot:
-        """Give an incident's event without any picture, and let it say so."""
+        """Give an event without any picture, and let it say so."""
         if event.incident is None:
-            return Shot(event, ())
+            return Shot(replace(event, evidence=WITHHELD), ())
         return Shot(replace(event, incident=replace(event.incident, evidence=WITHHELD)), ())
 
     def _take(self, frame: Frame, taken: Sequence[Slot], persons: Sequence[Box]) -> None:
@@ -163,7 +169,7 @@ class Album:
             held.closeup = self._closeup(frame, slot.box, persons)
             held.worth = worth
 
-    def _leaving(self, kind: str, frame: Frame, incident: Incident, persons: Sequence[Box]) -> Image:
+    def _leaving(self, kind: str, frame: Frame, incident: Incident | None, persons: Sequence[Box]) -> Image:
         return self._encoded(_Sketch(kind, self._overview(frame, persons, incident)))
 
     def _encoded(self, sketch: _Sketch) -> Image:

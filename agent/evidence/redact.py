@@ -38,7 +38,7 @@ class PersonMemory:
     def observe(self, mono_us: int, detections: Detections, tracks: Sequence[Track]) -> None:
         """Take in what one frame shows: detected persons from ``person_score`` on, and tracks held to be persons."""
         wanted = self._is_person[detections.class_ids] & (detections.scores >= self._settings.person_score)
-        boxes = [Box(*map(float, row)) for row in detections.boxes[wanted]]
+        boxes = [Box(*row) for row in detections.boxes[wanted].tolist()]
         boxes += [track.box for track in tracks if track.label == "person"]
         horizon_us = mono_us - round(self._settings.person_memory_s * 1_000_000)
         kept = [

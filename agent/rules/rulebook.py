@@ -68,7 +68,7 @@ class Rulebook:
     ) -> Judgement:
         """Take one frame's tracks; a frame that is not later than the last one gives nothing.
 
-        While the view is doubtful nothing is judged, as if the camera were blind; once it is invalid, everything
+        While the view is blind or doubtful nothing is judged, as if no frame came; once it is invalid, everything
         pending is dropped, everything open ends, and nothing begins until it is valid again.
 
         Args:
@@ -80,7 +80,7 @@ class Rulebook:
         """
         if view.geometry is Geometry.INVALID:
             return self._suspend(at)
-        if view.geometry is Geometry.DOUBTFUL or not self._sight.look(at.mono_us):
+        if view.blind or view.geometry is Geometry.DOUBTFUL or not self._sight.look(at.mono_us):
             return Judgement()
         self._at = at
         sight, size = self._sight, Size(width_px, height_px)

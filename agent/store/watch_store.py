@@ -157,7 +157,7 @@ class WatchStore:
 
 def _owners(image: Image, events: Sequence[Event]) -> list[Event]:
     """Find the events a picture belongs to; a clean one is named by none, so its kind tells."""
-    named = [(event, ref) for event in events if event.incident is not None for ref in event.incident.images]
+    named = [(event, ref) for event in events for ref in event.pictures]
     if image.leaves_box:
         return [event for event, ref in named if ref.sha256 == image.sha256]
     return [event for event, ref in named if ref.kind == image.kind]
@@ -165,13 +165,15 @@ def _owners(image: Image, events: Sequence[Event]) -> list[Event]:
 
 def _without(event: Event, images: Sequence[Image], lost: dict[str, str]) -> Event:
     """Take lost pictures out of an event, and let it say so."""
-    if event.incident is None or not lost:
+    if not lost:
         return event
     mine = [image for image in images if _owners(image, [event])]
     reasons = sorted({lost[image.sha256] for image in mine if image.sha256 in lost})
     if not reasons:
         return event
-    kept = tuple(ref for ref in event.incident.images if ref.sha256 not in lost)
-    said = [event.incident.evidence] if event.incident.evidence else []
-    evidence = "; ".join([*said, *(f"lost({reason})" for reason in reasons)])
+    kept = tuple(ref for ref in event.pictures if ref.sha256 not in lost)
+    told = event.evidence if event.incident is None else event.incident.evidence
+    evidence = "; ".join([*([told] if told else []), *(f"lost({reason})" for reason in reasons)])
+    if event.incident is None:
+        return replace(event, images=kept, evidence=evidence)
     return replace(event, incident=replace(event.incident, images=kept, evidence=evidence))

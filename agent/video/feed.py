@@ -130,8 +130,9 @@ class CameraFeed:
         self._stopping.set()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the thread's end; False when it still sits in its driver after ``timeout_s``."""
-        self._thread.join(timeout_s)
+        """Wait for the thread's end, if it ever began; False when it still sits in its driver after ``timeout_s``."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def _seen_from_outside(self, now_us: int) -> tuple[str, str]:

@@ -39,6 +39,14 @@ class Bulletin:
         self._pace = Pace()
         self._shown_us: dict[str, int] = {}
 
+    def clear(self) -> None:
+        """Delete the previews of the last run: they may show what a mask drawn since then hides."""
+        for path in self._dir.glob(runtime.preview_path(self._dir, "*").name):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                log.warning("cannot delete the old preview %s: %s", path.name, error)
+
     def show(self, frame: Frame, persons: Sequence[Box]) -> None:
         """Renew a camera's preview if the last one is a second old; ``persons`` are the areas to pixelate."""
         now_us = self._clock.now().mono_us

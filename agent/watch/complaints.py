@@ -48,6 +48,7 @@ class Complaints:
     def __init__(self, camera: str, known: Iterable[Ailment] = ()) -> None:
         self._camera = camera
         self._known = {ailment.state: ailment for ailment in known}
+        self._begun_us: dict[str, int] = {}  # monotonic, of those that began since this start
 
     def tell(self, changes: Iterable[Change], at: Moment) -> Told:
         """Turn changes into facts; what was told already is not told again."""
@@ -61,10 +62,14 @@ class Complaints:
                 event = _impaired(self._camera, change, since_us, at)
                 ailment = Ailment(self._camera, change.state, event.id, since_us)
                 self._known[change.state] = ailment
+                self._begun_us[change.state] = change.since_us
                 ailing.append(ailment)
                 events.append(event)
             elif not change.began and known is not None:
                 del self._known[change.state]
+                begun_us = self._begun_us.pop(change.state, None)
+                if begun_us is not None:  # the wall clock may have been set since
+                    since_us = known.since_utc_us + change.since_us - begun_us
                 cured.append(known)
                 events.append(restored(known, at, change.reason, since_us))
         return Told(tuple(events), tuple(ailing), tuple(cured))

@@ -34,7 +34,7 @@ def _small(event: Event) -> Event:
         label = event.incident.label[:_LABEL_CHARS]
         return replace(event, incident=replace(event.incident, label=label, images=(), evidence=_TOO_LARGE), detail={})
     detail = {key: _cut(value) for key, value in event.detail.items()}
-    return replace(event, detail={**detail, "evidence": _TOO_LARGE})
+    return replace(event, detail=detail, images=(), evidence=_TOO_LARGE)
 
 
 def _cut(value: Json) -> Json:

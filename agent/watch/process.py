@@ -99,7 +99,8 @@ class Watch:
         self._cameras = CameraSet([sized(camera, detector) for camera in settings.cameras], backends, clock)
         self._gates = {camera.id: Gate(wanted=settings.detect.motion_gate) for camera in settings.cameras}
         self._lookout = Lookout(self._cameras, detector, self._gates, stop)
-        self._views = ViewShelf(settings.store.views_dir)
+        masks = {camera.id: camera.masks for camera in settings.cameras}
+        self._views = ViewShelf(settings.store.views_dir, masks)
         self._rivers = rivers(settings, detector.labels, (store.slots(), store.ailments(), now), self._views.load)
         self._presence = Presence([camera.id for camera in settings.cameras], now, store.cameras_lost())
         self._bulletin = Bulletin(settings, clock, self._gauge, detector.describe(), detector.news)
@@ -119,6 +120,7 @@ class Watch:
         self._recorder.note(self._fact("agent.start", detail))
         self._recorder.catch(leftovers(self._settings, self._store.slots(), self._store.ailments(), self._clock.now()))
         self._views.tidy(self._rivers)
+        self._bulletin.clear()
         self._cameras.start()
         self._lookout.start()
         log.info("watching %d cameras with %s", len(self._settings.cameras), self._detector.describe())

@@ -15,10 +15,11 @@ from agent.core.event import Event, Json
 from agent.core.frame import Frame
 from agent.core.incident import Slot, SlotKey
 from agent.core.track import Track
-from agent.core.view import Geometry, Place
+from agent.core.view import Place
 from agent.evidence.album import Album, Shot
 from agent.evidence.redact import PersonMemory
 from agent.evidence.settings import EvidenceSettings
+from agent.rules.judgement import Judgement
 from agent.rules.rulebook import Rulebook
 from agent.rules.settings import RulebookSettings
 from agent.track.settings import TrackSettings
@@ -110,7 +111,8 @@ class River:
         told = self._eye.complaints.tell(self._eye.backdrop.recalibrate(at), at)
         detail: dict[str, Json] = {"camera": self._rulebook.camera, "re": ask, "by": by[:_BY_CHARS]}
         event = Event(uuid7(at.utc_us), "camera.recalibrated", at, detail=detail)
-        return _catch(Told((event, *told.events), told.ailing, told.cured), (), (), ())
+        shots = tuple(Shot(event, ()) for event in (event, *told.events))
+        return _catch(told, shots, Judgement())
 
     def _carry(self, frame: Frame, tracks: Sequence[Track]) -> Catch:
         self._persons.observe(frame.at.mono_us, self._found, tracks)
@@ -118,14 +120,19 @@ class River:
         told = self._eye.complaints.tell(seen.changes, frame.at)
         judgement = self._rulebook.judge(frame.at, tracks, frame.width, frame.height, seen.view)
         self._at_us = frame.at.mono_us
+        return _catch(told, self._pictured(frame, told, judgement), judgement, seen.references)
+
+    def _pictured(self, frame: Frame, told: Told, judgement: Judgement) -> tuple[Shot, ...]:
+        """Give every event of a frame its pictures: none where the camera may look past its masks."""
         if self._looks_past_masks:
             self._album.forget()
-            shots = tuple(self._album.withhold(event) for event in judgement.events)
+            shown = [self._album.withhold(event) for event in (*told.events, *judgement.events)]
         else:
             persons = self._areas = self._persons.areas
-            shots = tuple(self._album.shoot(frame, event, persons) for event in judgement.events)
+            shown = [self._album.portray(frame, event, persons) for event in told.events]
+            shown += [self._album.shoot(frame, event, persons) for event in judgement.events]
             self._album.keep(frame, judgement.taken, self._rulebook.slots, persons)
-        return _catch(told, shots, judgement.taken, judgement.freed, seen.references)
+        return tuple(shown)
 
     @property
     def private_areas(self) -> tuple[Box, ...]:
@@ -140,7 +147,7 @@ class River:
     @property
     def _looks_past_masks(self) -> bool:
         """Whether the picture may show what a mask is to hide: the masks stayed, and the camera has turned."""
-        return self._eye.masked and self._eye.backdrop.geometry is not Geometry.VALID
+        return self._eye.masked and self._eye.backdrop.past_masks
 
     def _places(self) -> list[Place]:
         """Ask of every stay; its object is seen if it was in the frame before this one."""
@@ -148,15 +155,8 @@ class River:
 
 
 def _explained(detections: Detections, tracks: Sequence[Track]) -> list[Box]:
-    return [Box(*map(float, row)) for row in detections.boxes] + [track.box for track in tracks]
+    return [Box(*row) for row in detections.boxes.tolist()] + [track.box for track in tracks]
 
 
-def _catch(
-    told: Told,
-    shots: tuple[Shot, ...],
-    taken: tuple[Slot, ...],
-    freed: tuple[SlotKey, ...],
-    views: tuple[Reference, ...] = (),
-) -> Catch:
-    states = tuple(Shot(event, ()) for event in told.events)
-    return Catch((*states, *shots), taken, freed, told.ailing, told.cured, views)
+def _catch(told: Told, shots: tuple[Shot, ...], judgement: Judgement, views: tuple[Reference, ...] = ()) -> Catch:
+    return Catch(shots, judgement.taken, judgement.freed, told.ailing, told.cured, views)

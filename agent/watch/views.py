@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from agent.backdrop.look import clear_of
 from agent.backdrop.reference import ANY_HOUR, Reference, ReferenceDamaged, unpack
+from agent.core.polygon import Polygon
 from agent.errors import AgentError
 
 log = logging.getLogger(__name__)
@@ -16,23 +18,29 @@ QUOTA_BYTES = 32 * 1024 * 1024
 """Fifty views of each of forty cameras at 16 kB; a view that would go beyond is kept in memory only."""
 
 _SUFFIX = ".view"
+_NO_MASKS: Mapping[str, Sequence[Polygon]] = {}
 
 
 class ViewShelf:
     """The reference views of all cameras.
 
     A view that cannot be read or written is said in the log and learnt anew: it never holds up a frame.
+
+    Args:
+        folder: where they lie.
+        masks: each camera's privacy masks of today; a view learnt before one was drawn shows what it hides.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, masks: Mapping[str, Sequence[Polygon]] = _NO_MASKS) -> None:
         self._folder = folder
+        self._masks = masks
 
     def load(self, camera: str) -> list[Reference]:
-        """Read a camera's views; damaged ones are deleted."""
+        """Read a camera's views; those that are damaged, or show what a mask hides, are deleted."""
         found = []
         for path in self._files(camera):
             try:
-                found.append(unpack(path.read_bytes()))
+                found.append(self._lawful(camera, unpack(path.read_bytes())))
             except (OSError, ReferenceDamaged) as error:
                 log.warning("camera %s: reference view %s is of no use, learning it anew: %s", camera, path.name, error)
                 path.unlink(missing_ok=True)
@@ -63,6 +71,12 @@ class ViewShelf:
         for path in sorted(self._folder.glob("*")) if self._folder.is_dir() else []:
             if path.name.split(".")[0] not in known or path.suffix != _SUFFIX:
                 path.unlink(missing_ok=True)
+
+    def _lawful(self, camera: str, view: Reference) -> Reference:
+        hidden = ~clear_of(self._masks.get(camera, ()), view.grey.shape[0])
+        if view.grey[hidden].any():
+            raise ReferenceDamaged("it shows what a privacy mask hides today")
+        return view
 
     def _files(self, camera: str) -> list[Path]:
         return sorted(self._folder.glob(f"{camera}.*{_SUFFIX}")) if self._folder.is_dir() else []

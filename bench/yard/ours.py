@@ -42,9 +42,17 @@ def clip(folder: Path, material) -> dict[str, float]:
     stand = Stand(settings_of(folder, material.detect, told), {})
     cpu_s, began_s = time.process_time(), time.perf_counter()
     stand.start()
-    stand.finish()
-    spent = {"wall_s": time.perf_counter() - began_s, "cpu_s": time.process_time() - cpu_s}
-    told_of = {**spent, "frames": stand.engine.frames, "network_s": stand.engine.wall_s}
+    looking_s = 0.0
+    while not stand.finished:
+        looking_s = stand.looking_s or looking_s
+        time.sleep(0.05)
+    spent = {"wall_s": time.perf_counter() - began_s, "cpu_s": time.process_time() - cpu_s, "looking_s": looking_s}
+    told_of = {
+        **spent,
+        "frames": stand.engine.frames,
+        "network_s": stand.engine.wall_s,
+        "network_cpu_s": stand.engine.cpu_s,
+    }
     stand.close()
     return told_of
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
-PACKAGES = ("trackers==2.6.1", "onnxruntime")
+PACKAGES = ("trackers==2.6.1", f"onnxruntime=={version('onnxruntime')}")  # the network's runtime is to be the same
 
 
 def interpreter() -> Path:

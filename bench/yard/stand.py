@@ -202,6 +202,7 @@ class Stand:
         self.stop = threading.Event()
         self._store = WatchStore(settings.store, signer_of(settings.store, "watch"), clock)
         self._films = films
+        self._looked_s = 0.0
 
         def opened(request: StreamRequest) -> Film:
             return films[request.url]
@@ -225,13 +226,16 @@ class Stand:
         return self._cpu_of_lookout_s() - self._looked_s
 
     def _cpu_of_lookout_s(self) -> float:
-        (thread,) = (thread for thread in threading.enumerate() if thread.name == "lookout")
-        assert thread.ident is not None
-        return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+        """0 once it has ended."""
+        for thread in threading.enumerate():
+            if thread.name == "lookout" and thread.ident is not None:
+                return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+        return 0.0
 
-    def finish(self) -> None:
-        """Wait until every source has ended."""
-        self._thread.join()
+    @property
+    def finished(self) -> bool:
+        """Whether every source has ended, and its last picture been judged."""
+        return not self._thread.is_alive()
 
     def close(self) -> None:
         for film in self._films.values():

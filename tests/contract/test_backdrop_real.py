@@ -51,6 +51,11 @@ def test_a_real_street_passes_without_a_word(real: Path, name: str) -> None:
     assert {seen.view.geometry for seen in watcher.seen} == {Geometry.VALID}
 
 
+def test_on_bare_asphalt_the_noise_of_a_covered_sensor_is_no_texture(real: Path) -> None:
+    watcher = watch(between(60, 999, covered, clip(real / "videos/overhead_cars.mp4")), 80)
+    assert watcher.begins() == [("covered", pytest.approx(70, abs=3))]
+
+
 def standing_still(picture: Picture) -> Callable[[Pixels, float], Pixels]:
     return lambda pixels, t: picture(60.0)
 

@@ -153,6 +153,7 @@ def test_every_kind_the_schema_knows_is_among_these() -> None:
         ("camera.impaired", {"state": "Đẩy"}),
         ("camera.impaired", {"measured": {"shift": "far"}}),
         ("camera.impaired", {"severity": "soon"}),
+        ("camera.impaired", {"images": [{"kind": "overview"}]}),
         ("camera.restored", {"reason": 5}),
         ("camera.recalibrated", {"re": "me"}),
         ("test.alert", {"re": "soon"}),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,10 +15,15 @@ from support.commands import CAMERA, command
 from support.nvidia import World, nvidia
 from support.stand import Program, head, until
 
+from agent.config import load
+from agent.detect.chart import check_picture
+from agent.detect.commission import commission
+from agent.detect.detector import open_detector
 from agent.detect.engine import open_engine
 from agent.detect.golden import compare
-from agent.detect.install import check_picture
+from agent.errors import ModelError
 from agent.runtime import WatchStatus, read_watch
+from agent.site_secrets import Secrets
 
 pytest.importorskip("onnx", reason="the package onnx is not here: nothing can be baked")
 
@@ -128,6 +135,27 @@ def test_an_engine_that_computes_something_else_fails_the_golden_test(models: Pa
     found = compare(card, model, Crooked(), straight, [check_picture()])
     assert not found.sound
     assert compare(card, model, straight, straight, [check_picture()]).sound
+
+
+@pytest.mark.parametrize(("needs", "refused"), [("", False), ('\n[needs]\ntensorrt = "10.3"\n', True)])
+def test_what_once_went_wrong_is_believed_when_it_is_seen_to_be_right(
+    site: Path, models: Path, world: World, tmp_path: Path, needs: str, refused: bool
+) -> None:
+    """A card that names its TensorRT opens only what computes as ONNX Runtime does; others are checked by ``check``."""
+    (tmp_path / "models").unlink()
+    shutil.copytree(models, tmp_path / "models")
+    with (tmp_path / "models/street-baked.toml").open("a", encoding="utf-8") as card:
+        card.write(needs)
+    settings = load(site, Secrets.NONE).detect
+    commission(settings, lambda _: None, threading.Event())
+    open_detector(settings).close()
+    world.turn(crooked=5)
+    if not refused:
+        open_detector(settings).close()
+        return
+    with pytest.raises(ModelError, match=r"computes something else in TensorRT .* of \d+ boxes lie far off; build"):
+        open_detector(settings)
+    assert not world.faults()
 
 
 class TestWatch:

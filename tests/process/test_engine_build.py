@@ -138,6 +138,26 @@ def test_a_plan_that_does_not_load_is_built_again_once_and_then_told(
     workshop.obtain(quiet, threading.Event()).close()
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Error Code 1: Cuda Runtime (out of memory)",
+        "Requested amount of GPU memory (524288000 bytes) could not be allocated. There may not be enough free memory",
+    ],
+)
+def test_a_plan_that_finds_no_memory_is_not_built_again(make: Callable[..., Workshop], world: World, said: str) -> None:
+    """Beside a running watch on a small box: minutes of building would not make it load."""
+    workshop, told = make(), list[BuildNews]()
+    workshop.build(quiet, threading.Event())
+    world.turn(load_fails=said)
+    with pytest.raises(ModelError, match=r"no memory to load its engine: .*stop other programs or reboot") as caught:
+        workshop.obtain(told.append, threading.Event())
+    assert not isinstance(caught.value, PlanRefused)
+    assert told == []
+    world.turn()
+    workshop.open().close()
+
+
 def test_after_an_update_of_tensorrt_the_old_plan_goes(make: Callable[..., Workshop], world: World) -> None:
     old = make()
     old.obtain(quiet, threading.Event()).close()
@@ -163,6 +183,11 @@ def test_a_timing_cache_that_is_none_is_ignored_and_renewed(make: Callable[..., 
 
 def builders(of: int) -> list[psutil.Process]:
     return [child for child in psutil.Process(of).children() if any("trt.worker" in word for word in child.cmdline())]
+
+
+def over(child: psutil.Process) -> bool:
+    """Whether a process has ended; whose parent went first may wait for ever to be buried."""
+    return not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_build_is_stopped_at_any_step_and_leaves_nothing(
@@ -192,6 +217,78 @@ def test_a_build_that_hears_nothing_for_long_is_stopped_too(
     with pytest.raises(BuildCancelled):
         workshop.build(lambda news: stop.set() if news.share >= 0.75 else None, stop)
     assert builders(os.getpid()) == []
+
+
+class Later:
+    """A stop that the service manager tells us of a moment after it has told the builder."""
+
+    def is_set(self) -> bool:
+        return False
+
+    def wait(self, timeout: float) -> bool:
+        del timeout
+        return True
+
+
+@pytest.mark.parametrize("stop", [Later(), threading.Event()], ids=["stopped", "builder alone"])
+def test_a_builder_that_hears_of_the_stop_first_is_no_fault(
+    make: Callable[..., Workshop], world: World, tmp_path: Path, stop: Later | threading.Event
+) -> None:
+    """``systemctl stop`` sends SIGTERM to every process of the unit at once."""
+    world.turn(hold=str(tmp_path / "never"))
+
+    seen: list[psutil.Process] = []
+
+    def told(news: BuildNews) -> None:
+        if news.share >= 0.5 and not seen:
+            seen.extend(builders(os.getpid()))
+            seen[0].terminate()
+
+    fault = pytest.raises(ModelError, match="was told to stop") if isinstance(stop, threading.Event) else None
+    with fault or pytest.raises(BuildCancelled):
+        make().build(told, stop)
+
+
+def test_a_stop_while_another_build_is_waited_for_is_no_fault(
+    make: Callable[..., Workshop], world: World, tmp_path: Path
+) -> None:
+    with make(batch=2).shelf.locked(lambda seconds: None):
+        stop = threading.Event()
+        with pytest.raises(BuildCancelled):
+            make().build(lambda news: stop.set(), stop)
+
+
+def test_a_builder_that_crashes_at_its_end_has_built(make: Callable[..., Workshop], world: World, model: Path) -> None:
+    """Libraries of the GPU are taken down in no sound order with the interpreter; the plan is written by then."""
+    world.turn(crash_at_exit=True)
+    engine = make().obtain(quiet, threading.Event())
+    assert right(engine.run(picture()), model)
+    engine.close()
+
+
+def test_tidying_leaves_a_build_alone_that_is_on_its_way(
+    make: Callable[..., Workshop], world: World, tmp_path: Path
+) -> None:
+    there, other = make(batch=2), make()
+    there.build(quiet, threading.Event())
+    world.turn(hold=str(tmp_path / "go"))
+
+    def told(news: BuildNews) -> None:
+        if news.share >= 0.5:
+            there.tidy()
+            (tmp_path / "go").touch()
+
+    other.build(told, threading.Event())
+    other.open().close()
+
+
+def test_what_cannot_be_tidied_away_stays(make: Callable[..., Workshop], caplog: pytest.LogCaptureFixture) -> None:
+    workshop = make()
+    workshop.obtain(quiet, threading.Event()).close()
+    (workshop.shelf.folder / "folder.part").mkdir()
+    workshop.tidy()
+    assert "folder.part" in caplog.text
+    workshop.open().close()
 
 
 def test_the_builder_is_last_in_line_and_first_to_go(
@@ -233,13 +330,24 @@ def test_a_builder_does_not_outlive_who_wanted_it(
         assert any(float(share) >= 0.5 for share in iter(parent.stdout.readline, ""))
         (child,) = builders(parent.pid)
         parent.kill()
-    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "the builder to end")
+    until(lambda: over(child), "the builder to end")
     world.turn()
     workshop = make()
     assert files(workshop) == ["street.plan.part", "t.part"]
     workshop.obtain(quiet, threading.Event()).close()
     workshop.tidy()
     assert not any(name.endswith(".part") for name in files(workshop))
+
+
+def test_a_builder_that_was_left_behind_writes_into_nobody_elses_plan(
+    make: Callable[..., Workshop], world: World
+) -> None:
+    """Whoever wanted it was killed, and started again: for some seconds there are two."""
+    workshop = make()
+    workshop.shelf.folder.mkdir()
+    with workshop.plan.with_name(workshop.plan.name + ".part").open("wb", buffering=0) as left_behind:
+        workshop.build(lambda news: left_behind.write(b"its plan" * 100_000) and None, threading.Event())
+    workshop.open().close()
 
 
 @pytest.mark.parametrize(
@@ -403,6 +511,48 @@ class TestRenewal:
         until(lambda: right(engine.run(picture()), model) and engine.max_batch == 2, "the new engine to serve")
         engine.close()
 
+    def test_where_the_new_one_does_not_open_the_old_one_goes_on(
+        self, make: Callable[..., Workshop], world: World, model: Path
+    ) -> None:
+        make().obtain(quiet, threading.Event()).close()
+        workshop = make(batch=2)
+        old = workshop.open_older()
+        assert old is not None
+        engine = Renewal(old, workshop)
+        until(workshop.plan.exists, "the new plan")
+        engine._builder.join(WAIT_S)
+        world.turn(arch="")  # what a runtime says that finds too little memory: no usable GPU
+        assert right(engine.run(picture()), model)
+        assert "does not load" in engine.news
+        assert right(engine.run(picture()), model)
+        engine.close()
+
+    def test_a_new_one_that_was_built_and_does_not_load_is_not_built_at_every_start(
+        self, make: Callable[..., Workshop], world: World, model: Path
+    ) -> None:
+        make().obtain(quiet, threading.Event()).close()
+        workshop, built = make(batch=2), set[int]()
+        for again in (False, True):
+            world.turn()
+            old = workshop.open_older()
+            assert old is not None
+            engine = Renewal(old, workshop, again=again)
+            engine._builder.join(WAIT_S)
+            world.turn(plans_load=False)
+            assert right(engine.run(picture()), model)
+            assert "does not load" in engine.news
+            engine.close()
+            note = workshop.shelf.note(workshop.plan)
+            assert note is not None
+            assert note.refused
+            built.add(workshop.plan.stat().st_mtime_ns)
+        assert len(built) == 1
+
+    def test_an_older_engine_that_finds_no_memory_is_none(self, make: Callable[..., Workshop], world: World) -> None:
+        make().obtain(quiet, threading.Event()).close()
+        world.turn(refuse=["create_execution_context"])
+        assert make(batch=2).open_older() is None
+
     def test_closing_stops_the_build(self, make: Callable[..., Workshop], world: World, tmp_path: Path) -> None:
         make().obtain(quiet, threading.Event()).close()
         world.turn(hold=str(tmp_path / "never"))
@@ -436,5 +586,5 @@ def test_ctrl_c_stops_the_command_and_the_build(world: World, model: Path, tmp_p
         (child,) = builders(run.pid)
         run.send_signal(signal.SIGINT)
         assert run.wait(WAIT_S) == 130
-    assert not child.is_running()
+    until(lambda: over(child), "the builder to end")
     assert list((tmp_path / "state" / "engines").glob("*.p*")) == []

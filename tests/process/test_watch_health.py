@@ -62,6 +62,8 @@ def test_hq_hears_of_a_covered_and_of_a_turned_camera_once(broker: Broker, tmp_p
         impaired, restored, moved = stand.at_hq("camera.%")
         assert restored["re"] == impaired["id"]
         assert (impaired["since_us"] - impaired["utc_us"]) / 1e6 == pytest.approx(-10, abs=2)
+        shown = [image["sha256"] for event in (impaired, restored, moved) for image in event["images"]]
+        until(lambda: len(shown) == 3 and set(shown) <= set(stand.pictures()), 30, "a picture of each state at HQ")
         assert moved["measured"]["shift"] == pytest.approx(0.2, abs=0.02)
         assert "Camera gate bị che khuất [khẩn]" in hq.text()
         assert "các quy tắc theo vùng tạm dừng" in hq.text()

@@ -181,15 +181,12 @@ def dazzled(pixels: Pixels, _: float) -> Pixels:
 
 
 def bus(share: float = 0.7) -> Callable[[Pixels, float], Pixels]:
-    """A bus across ``share`` of the picture, standing: a smooth side with windows."""
+    """A lorry across ``share`` of the picture, standing: one smooth side."""
 
     def hide(pixels: Pixels, t: float) -> Pixels:
-        height, width = pixels.shape[:2]
+        height = pixels.shape[0]
         hidden = pixels.copy()
         hidden[: round(share * height)] = (40, 120, 200)
-        for window in range(5):
-            left = round(width * (0.05 + 0.19 * window))
-            hidden[height // 8 : height // 3, left : left + width // 8] = (60, 50, 40)
         hidden[: round(share * height)] += noise(t, pixels.shape)[: round(share * height)] // 16
         return hidden
 

@@ -118,6 +118,7 @@ class Street:
         blind: spans of the script in which no frame comes.
         unmoved: whether the picture shows no change at a second of the script, on every place of which nothing is seen.
         geometry: whether places may be judged at a second of the script.
+        unseeing: whether the picture tells nothing of the street at a second of the script.
         told: events so far.
         stored: rule state that a restart would find.
     """
@@ -131,6 +132,7 @@ class Street:
     seed: int = 0
     unmoved: Callable[[float], bool] = lambda t: False
     geometry: Callable[[float], Geometry] = lambda t: Geometry.VALID
+    unseeing: Callable[[float], bool] = lambda t: False
     clock: SimulatedClock = field(default_factory=SimulatedClock)
     told: list[Told] = field(default_factory=list)
     stored: dict[SlotKey, Slot] = field(default_factory=dict)
@@ -173,7 +175,7 @@ class Street:
 
     def _frame(self, at: Moment) -> None:
         names = frozenset(slot.incident for slot in self.rulebook.slots) if self.unmoved(self.t) else frozenset()
-        view = View(self.geometry(self.t), unmoved=names)
+        view = View(self.geometry(self.t), unmoved=names, blind=self.unseeing(self.t))
         judgement = self.rulebook.judge(at, self._tracks(at), WIDTH_PX, HEIGHT_PX, view)
         self.told += [Told(self.t, event) for event in judgement.events]
         for told in judgement.events:

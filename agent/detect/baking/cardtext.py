@@ -48,6 +48,7 @@ def card_text(card: Card, baking: Baking) -> str:
         "",
         "[decode]",
         *_pairs({"kind": "decoded", "outputs": list(card.outputs)}),
+        *_needs(card),
         "",
         "[bake]",
         *_pairs(asdict(baking)),
@@ -57,3 +58,9 @@ def card_text(card: Card, baking: Baking) -> str:
 
 def _pairs(values: dict[str, object]) -> list[str]:
     return [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+
+
+def _needs(card: Card) -> list[str]:
+    if not card.least_tensorrt:
+        return []
+    return ["", "[needs]", *_pairs({"tensorrt": ".".join(map(str, card.least_tensorrt))})]

@@ -22,6 +22,9 @@ from agent.detect.trt.builder import BuildCancelled
 from agent.errors import BackendMissing, ModelError
 from agent.owner import as_owner
 
+CANCELLED = 3
+"""With this code the builder ends that was told to stop."""
+
 _TELL_S = 1.0
 _GRACE_S = 12.0
 _WORKER = "agent.detect.trt.worker"
@@ -133,6 +136,9 @@ def construct(job: Job, told: Told, stop: Stop, last_s: float | None, python: st
         code = child.wait()
         if "built" in end and code == 0:
             return Made(end["built"], end["build_s"], end["said"])
+        # A service manager tells all processes of a unit to stop; ours may hear of it after the builder has ended.
+        if stop.is_set() or (code == CANCELLED and stop.wait(_TELL_S)):
+            raise BuildCancelled("the build of the engine was stopped")
         raise _failure(job, code, end, errors)
 
 
@@ -226,5 +232,7 @@ def _failure(job: Job, code: int, end: dict[str, Any], errors: IO[bytes]) -> Exc
     if code == -signal.SIGKILL:
         remedy = "most likely memory ran out: stop commune-watch and add swap (docs/guide/tensorrt.md)"
         return ModelError(str(job.model), f"the process that built its engine was killed{said}; {remedy}")
+    if code == CANCELLED:
+        return ModelError(str(job.model), "the process that built its engine was told to stop by somebody; try again")
     how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
     return ModelError(str(job.model), f"the process that built its engine ended {how}{said}; try again")

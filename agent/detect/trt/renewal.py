@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 
-from agent.detect.engine import Tensor
+from agent.detect.engine import PlanRefused, Tensor
 from agent.detect.trt.builder import BuildCancelled
 from agent.detect.trt.construction import BuildNews
 from agent.detect.trt.session import Session
-from agent.detect.trt.workshop import Workshop
-from agent.errors import AgentError, ModelError
+from agent.detect.trt.workshop import REMEDY, Workshop
+from agent.errors import AgentError
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +81,12 @@ class Renewal:
         self._session.close()
 
     def _build(self) -> None:
+        if self._again and self._workshop.refused:
+            log.error(
+                "the older engine goes on serving: the new one was built on this box and does not load; %s", REMEDY
+            )
+            self._news = f"the new engine does not load; {REMEDY}"
+            return
         try:
             self._workshop.build(self._hear, self._stop, again=self._again)
         except BuildCancelled:
@@ -99,9 +105,11 @@ class Renewal:
         self._built.clear()
         try:
             new = self._workshop.open()
-        except ModelError as error:
+        except AgentError as error:
             log.error("the older engine goes on serving, for the new one does not load: %s", error)
             self._news = f"the new engine does not load: {error}"
+            if isinstance(error, PlanRefused):
+                self._workshop.mark_refused()
             return
         old, self._session, self._news = self._session, new, ""
         old.close()

@@ -20,6 +20,7 @@ from agent.detect.trt.memory import Block, Memory
 from agent.errors import ModelError
 
 _DTYPES = {"UINT8": "uint8", "FLOAT": "float32", "HALF": "float16", "INT32": "int32", "INT64": "int64"}
+_NO_MEMORY = ("out of memory", "outofmemory", "could not be allocated", "memoryallocation")
 _SETS = 2
 _PAD = 114  # what a slot holds before its first picture; a model for a fixed number of pictures is given all its slots
 
@@ -57,7 +58,7 @@ class Session:
 
         Raises:
             PlanRefused: it does not load on this TensorRT and GPU.
-            ModelError: there is no memory for it, or it is no baked model.
+            ModelError: there is no memory for it, which building it again would not mend, or it is no baked model.
             BackendMissing: there is no usable GPU.
         """
         self._subject = subject
@@ -85,6 +86,9 @@ class Session:
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
             reason = self._ears.reason("no reason given")
+            if any(words in reason.lower() for words in _NO_MEMORY):
+                remedy = "stop other programs or reboot (memory of a Jetson can be too fragmented)"
+                raise ModelError(self._subject, f"there is no memory to load its engine: {reason}; {remedy}")
             raise PlanRefused(self._subject, f"its plan does not load on TensorRT {trt.__version__}: {reason}")
         self._picture, self._answers = _ends(trt, self._subject, self._engine)
         self._context = self._engine.create_execution_context()

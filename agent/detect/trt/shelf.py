@@ -22,7 +22,6 @@ from pathlib import Path
 
 from agent.detect.modelfile import explained, sha256_of
 from agent.detect.trt.place import Place
-from agent.errors import ModelError
 from agent.owner import as_owner
 
 _KEPT = 4  # plans of other models: switching back shall not cost a build
@@ -108,9 +107,10 @@ class Shelf:
     def note(self, plan: Path) -> Note | None:
         """Read the note of a plan; None where there is none that can be read."""
         try:
-            return Note(**json.loads(_note_path(plan).read_bytes()))
+            note = Note(**json.loads(_note_path(plan).read_bytes()))
         except (OSError, ValueError, TypeError):
             return None
+        return note if _sound(note) else None
 
     def older(self, key: Key) -> list[Path]:
         """Give plans of the same model for other keys, newest first: they may still run here."""
@@ -171,22 +171,21 @@ class Shelf:
                 path.unlink(missing_ok=True)
 
     @contextmanager
-    def locked(self, pause: Callable[[float], bool]) -> Iterator[None]:
+    def locked(self, pause: Callable[[float], None]) -> Iterator[None]:
         """Hold the lock of the folder, which is made if need be; a process that dies lets go of it.
 
         Args:
-            pause: waits so many seconds; True gives up.
+            pause: waits so many seconds while another has the lock; whatever it raises ends the wait.
 
         Raises:
-            ModelError: the folder cannot be written, or ``pause`` gave up.
+            ModelError: the folder cannot be written.
         """
         with explained(self.folder), as_owner(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.folder / "build.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
             while not _lock(handle):
-                if pause(_LOCK_EVERY_S):
-                    raise ModelError(str(self.folder), "another build holds the lock, and waiting for it was stopped")
+                pause(_LOCK_EVERY_S)
             yield
         finally:
             os.close(handle)
@@ -206,6 +205,17 @@ def _lock(handle: int) -> bool:
 
 def _note_path(plan: Path) -> Path:
     return plan.with_name(plan.name + ".json")
+
+
+def _sound(note: Note) -> bool:
+    """Whether each word of a note is what it should be: anybody may have written the file."""
+    texts = (note.model, note.sha256, note.built_utc)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(note.key, dict)
+        and isinstance(note.build_s, int | float)
+        and isinstance(note.said, list)
+    )
 
 
 def _of_model(note: Note | None, sha256: str) -> bool:

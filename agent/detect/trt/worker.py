@@ -25,13 +25,13 @@ from typing import IO
 
 from agent.detect.tensorrt import load_tensorrt
 from agent.detect.trt.builder import BuildCancelled, Plan, Terms, build
+from agent.detect.trt.construction import CANCELLED
 from agent.detect.trt.monitor import Progress
 from agent.errors import BackendMissing, ModelError
 
 _GRACE_S = 8.0
 """After this a build that hears no request to stop (TensorRT may be long between two steps) is ended hard."""
 
-CANCELLED = 3
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30}  # syscall numbers; glibc has no function for it
 _IDLE = 3 << 13
 _OOM_SCORE = "800"
@@ -152,4 +152,6 @@ def _write(handle: int, content: bytes) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ended = main()
+    sys.stderr.flush()
+    os._exit(ended)  # the interpreter's own end would take TensorRT down in an order that can crash, or hang

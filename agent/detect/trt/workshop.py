@@ -13,17 +13,19 @@ from agent.detect.install import today
 from agent.detect.modelfile import explained
 from agent.detect.settings import TensorRtSettings
 from agent.detect.trt.api import TensorRt
-from agent.detect.trt.builder import LEVEL, REVISION
+from agent.detect.trt.builder import LEVEL, REVISION, BuildCancelled
 from agent.detect.trt.construction import BuildNews, Job, Stop, Told, construct
 from agent.detect.trt.memory import Memory
 from agent.detect.trt.place import Place
 from agent.detect.trt.session import Session
 from agent.detect.trt.shelf import Note, Shelf, key_of
+from agent.errors import ModelError
 from agent.owner import as_owner
 
 log = logging.getLogger(__name__)
 
 BUILD = "commune-agent model build site.toml"
+REMEDY = f"reboot, and if that does not help: {BUILD} --again; TensorRT and JetPack may not belong together"
 
 
 class Workshop:
@@ -76,7 +78,7 @@ class Workshop:
                 continue
             try:
                 session = self._load(content)
-            except PlanRefused as error:
+            except ModelError as error:
                 log.info("the older engine %s serves no more: %s", path.name, error.problem)
                 continue
             log.warning("the older engine %s serves until the one that is configured has been built", path.name)
@@ -116,31 +118,53 @@ class Workshop:
         except PlanMissing:
             self.build(told, stop)
         except PlanRefused as error:
-            note = self.shelf.note(self.plan)
-            if note is not None and note.refused:
+            if self.refused:
                 raise self._hopeless(error) from error
             log.warning("%s; it is built again, once", error)
             self.build(told, stop, again=True)
         try:
             return self.open()
         except PlanRefused as error:
-            self._mark_refused()
+            self.mark_refused()
             raise self._hopeless(error) from error
 
+    @property
+    def refused(self) -> bool:
+        """Whether the engine that is wanted was built here and did not load here."""
+        note = self.shelf.note(self.plan)
+        return note is not None and note.refused
+
+    def mark_refused(self) -> None:
+        """Note that, so that the next start does not build it once more; where the disk takes no note, it will."""
+        note = self.shelf.note(self.plan)
+        try:
+            if note is not None:
+                with explained(self.shelf.folder), as_owner(self.shelf.folder):
+                    self.shelf.write_note(self.plan, replace(note, refused=True))
+        except ModelError as error:
+            log.warning("it will be built once more: %s", error)
+
     def tidy(self) -> None:
-        """Clear away what the engine replaces; called when it runs."""
-        with explained(self.shelf.folder), as_owner(self.shelf.folder):
-            self.shelf.tidy(self.key)
+        """Clear away what the engine replaces; called when it runs. What cannot go stays: it runs all the same."""
+        try:
+            with self.shelf.locked(self._give_up), explained(self.shelf.folder), as_owner(self.shelf.folder):
+                self.shelf.tidy(self.key)
+        except ModelError as error:
+            log.warning("engines that are replaced stay for now: %s", error)
 
     def _load(self, content: bytes) -> Session:
         return Session(self._trt, str(self._model), content, self._memory())
 
-    def _waiting(self, told: Told, stop: Stop) -> Callable[[float], bool]:
-        def pause(seconds: float) -> bool:
+    def _waiting(self, told: Told, stop: Stop) -> Callable[[float], None]:
+        def pause(seconds: float) -> None:
             told(BuildNews("waiting for another build", 0.0, 0.0, None))
-            return stop.wait(seconds)
+            if stop.wait(seconds):
+                raise BuildCancelled("waiting for another build was stopped")
 
         return pause
+
+    def _give_up(self, _seconds: float) -> None:
+        raise ModelError(str(self.shelf.folder), "an engine is being built there just now")
 
     def _build(self, told: Told, stop: Stop) -> None:
         shelf, timing = self.shelf, self.shelf.timing(self.key.place)
@@ -149,6 +173,9 @@ class Workshop:
             self._model, self.key.model, self.key.batch, self.key.workspace_bytes, part, timing_part, timing
         )  # fmt: skip
         log.info("building an engine from %s; this takes minutes", self._model)
+        with as_owner(shelf.folder):  # a builder whose parent was killed may write into these for some seconds more
+            part.unlink(missing_ok=True)
+            timing_part.unlink(missing_ok=True)
         try:
             made = construct(job, told, stop, shelf.estimate_s(), self._python)
             note = Note(self._model.name, asdict(self.key), made.sha256, made.build_s, today(), made.said)
@@ -164,15 +191,7 @@ class Workshop:
             log.info("TensorRT: %s", line)
         log.info("engine %s built in %.0f s", self.plan.name, made.build_s)
 
-    def _mark_refused(self) -> None:
-        """Note that what was built here does not load here, so that the next start does not build it once more."""
-        note = self.shelf.note(self.plan)
-        if note is not None:
-            with explained(self.shelf.folder), as_owner(self.shelf.folder):
-                self.shelf.write_note(self.plan, replace(note, refused=True))
-
     def _hopeless(self, error: PlanRefused) -> PlanRefused:
-        remedy = f"reboot, and if that does not help: {BUILD} --again; TensorRT and JetPack may not belong together"
         return PlanRefused(
-            str(self._model), f"its engine was built on this box and does not load: {error.problem}; {remedy}"
+            str(self._model), f"its engine was built on this box and does not load: {error.problem}; {REMEDY}"
         )

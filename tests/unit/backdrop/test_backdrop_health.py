@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from support.eyes import (
@@ -133,6 +134,14 @@ def test_darkness_at_night_is_dark_and_no_cover() -> None:
     assert watcher.ends() == [("dark", pytest.approx(120, abs=2), "well")]
 
 
+def test_a_night_picture_that_takes_long_to_focus_is_guarded() -> None:
+    picture = between(200, 999, infrared, between(60, 130, infrared, street()))  # the night is known by then
+    slow = between(200, 248, defocused, picture)
+    assert watch(slow, 260).said == []
+    late = between(280, 320, defocused, picture)
+    assert watch(late, 320).begins() == [("blurred", pytest.approx(310, abs=3))]
+
+
 def test_during_the_first_learning_nothing_that_needs_a_baseline_is_claimed() -> None:
     assert watch(between(5, 60, covered, street()), 25).said == []
     # What is there from the start is what the camera usually shows.
@@ -170,8 +179,10 @@ def test_what_lies_under_a_mask_is_black_in_the_reference_view_and_no_edge() -> 
 
     watcher = watch(masked, 40, replace(SETTINGS, masks=(mask,)))
     (view,) = [view for seen in watcher.seen for view in seen.references]
-    assert view.grey[20:78, 34:126].max() == 0
+    assert view.grey[17:82, 31:129].max() == 0  # a pixel more than the mask, on every side
+    (plain,) = [view for seen in watch(street(), 40).seen for view in seen.references]
     assert view.edges[2:7, 4:12].max() == 0
+    assert (view.edges <= plain.edges * 1.1 + 0.5).all()  # the mask's border is no edge of the street
     covered_now = watch(between(60, 90, covered, masked), 90, replace(SETTINGS, masks=(mask,)))
     assert covered_now.begins() == [("covered", pytest.approx(70, abs=2))]
 
@@ -185,6 +196,14 @@ def test_a_moved_camera_stays_moved_until_a_person_accepts_its_view() -> None:
     watcher.said.clear()
     watcher.play(between(0, 500, shifted(0.2), street()), 560)
     assert watcher.begins() == [("moved", pytest.approx(510, abs=4))]  # the old view is now the strange one
+
+
+def test_a_dark_night_before_which_nothing_was_learnt_looks_past_no_mask() -> None:
+    views = [view for seen in watch(street(), 40).seen for view in seen.references]
+    night = Backdrop(SETTINGS, (), [replace(view, hour=12) for view in views])
+    assert not Watcher(night).play(between(0, 99, dimmed(0.05), street()), 20).backdrop.past_masks
+    other = Backdrop(SETTINGS, (), [replace(view, hour=12) for view in views])
+    assert Watcher(other).play(between(0, 99, elsewhere, street()), 20).backdrop.past_masks
 
 
 def test_while_a_shift_is_new_the_geometry_is_doubtful() -> None:
@@ -201,6 +220,10 @@ def test_after_a_restart_the_kept_views_tell_that_the_camera_was_turned_meanwhil
     again = Watcher(Backdrop(SETTINGS, (), views)).play(between(0, 60, shifted(0.2), street()), 30)
     assert again.begins() == [("moved", pytest.approx(10, abs=2))]
     assert again.seen[0].view.geometry is Geometry.DOUBTFUL
+    far = Watcher(Backdrop(SETTINGS, (), views))
+    far.clock.step_wall(3_600_000_000)
+    far.play(between(0, 60, elsewhere, street()), 40)
+    assert far.begins() == [("moved", pytest.approx(30, abs=3))]
     covered_again = Watcher(Backdrop(SETTINGS, (), views)).play(between(0, 60, covered, street()), 30)
     assert covered_again.begins() == [("covered", pytest.approx(10, abs=2))]
 
@@ -220,6 +243,52 @@ def test_a_moved_camera_without_any_view_left_waits_for_a_person() -> None:
     watcher = Watcher(Backdrop(SETTINGS, ("moved",))).play(street(), 200)
     assert watcher.said == []
     assert watcher.seen[-1].view.geometry is Geometry.INVALID
+
+
+def test_a_person_who_accepts_the_view_ends_a_cover_too_and_the_camera_learns_again() -> None:
+    watcher = watch(between(60, 9999, covered, street()), 75)
+    changes = watcher.backdrop.recalibrate(watcher.clock.now())
+    assert [(change.state, change.reason) for change in changes] == [("covered", "recalibrated")]
+    watcher.said.clear()
+    watcher.play(between(120, 140, covered, street()), 160)
+    assert watcher.begins() == [("covered", pytest.approx(130, abs=2))]
+
+
+@pytest.mark.parametrize("known", ["covered", "blurred"])
+@pytest.mark.parametrize("left", ["of another hour", "of another size", "none"])
+def test_a_cover_that_nothing_can_be_held_against_ends_when_the_street_is_seen_again(known: str, left: str) -> None:
+    """The box began anew while the camera was covered, and the view of this hour, or of this size, was never learnt."""
+    views = [view for seen in watch(street(), 40).seen for view in seen.references]
+    views = [replace(view, frame_px=(1280, 720)) if left == "of another size" else view for view in views]
+    again = Watcher(Backdrop(SETTINGS, (known,), () if left == "none" else views))
+    again.clock.step_wall(3_600_000_000)
+    again.play(street(), 60)
+    assert again.ends() == [(known, pytest.approx(10 if left == "of another hour" else 42, abs=4), "well")]
+
+
+def test_a_cover_told_before_the_restart_is_not_learnt_in_another_hour() -> None:
+    views = [view for seen in watch(street(), 40).seen for view in seen.references]
+    again = Watcher(Backdrop(SETTINGS, ("covered",), views))
+    again.clock.step_wall(3_600_000_000)
+    again.play(between(0, 90, covered, street()), 90)
+    assert (again.said, again.backdrop.states) == ([], {"covered"})
+
+
+def larger(pixels, _: float):
+    return cv2.resize(pixels, (1280, 720))
+
+
+def test_a_camera_that_sends_larger_pictures_is_neither_blurred_nor_held_against_the_small_ones() -> None:
+    assert watch(between(60, 999, larger, street()), 160).said == []
+
+
+def test_a_view_of_another_size_gives_way_to_one_of_this_size_and_a_turn_is_found_again() -> None:
+    views = [view for seen in watch(street(), 40).seen for view in seen.references]
+    again = Watcher(Backdrop(SETTINGS, (), views)).play(between(0, 999, larger, street()), 40)
+    (view,) = [view for seen in again.seen for view in seen.references]
+    assert (view.hour, view.frame_px) == (views[0].hour, (1280, 720))
+    again.play(between(0, 999, larger, between(0, 999, shifted(0.2), street())), 60)
+    assert again.begins() == [("moved", pytest.approx(50, abs=2))]
 
 
 def test_views_are_kept_by_hour_and_those_of_an_unset_clock_by_none() -> None:

@@ -143,6 +143,19 @@ def test_a_switch_to_the_night_picture_puts_nothing_down_and_things_are_found_in
     assert max(thing.box.iou(SACK) for thing in watcher.seen[-1].view.standing) > 0.5
 
 
+def test_s09_a_swaying_tree_a_building_shadow_and_a_cloud_are_nothing_at_all() -> None:
+    def shaded(pixels: np.ndarray, t: float) -> np.ndarray:
+        edge = round(640 * min(1.0, t / 300))
+        dark = pixels.copy()
+        dark[200:330, :edge] = (dark[200:330, :edge] * 0.55).astype(np.uint8)
+        return dark
+
+    picture = between(0, 999, shaded, between(0, 999, swaying, ground))
+    watcher = Watcher(Backdrop(BackdropSettings("gate"))).play(between(120, 180, dimmed(0.6, within_s=5), picture), 300)
+    assert watcher.said == []
+    assert [seen.view.standing for seen in watcher.seen if seen.view.standing] == []
+
+
 def test_headlights_that_sweep_by_put_nothing_down() -> None:
     def lit(t: float) -> np.ndarray:
         pixels = ground(t)

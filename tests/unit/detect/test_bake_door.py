@@ -354,6 +354,12 @@ def test_a_card_is_read_back_whatever_it_says(site: Path) -> None:
     assert 'Ngã tư "Đông" \\ 1' in made.card.title
 
 
+def test_what_a_card_needs_stands_on_the_baked_one_too(site: Path) -> None:
+    text = (site / "street.toml").read_text("utf-8")
+    (site / "street.toml").write_text(text + '\n[needs]\ntensorrt = "10.16"\n', "utf-8")
+    assert read_card(baked(site).card_path).least_tensorrt == (10, 16)
+
+
 def test_a_detr_is_baked_for_any_number_of_pictures(site: Path) -> None:
     detr(site)
     made = baked(site)

@@ -10,8 +10,9 @@ import pytest
 from support.cards import CARD
 from support.onnx_maker import Graph, grid_model
 
+from agent.detect.chart import check_picture
 from agent.detect.detector import open_detector
-from agent.detect.install import add_model, check_picture
+from agent.detect.install import add_model
 from agent.detect.settings import DetectSettings
 from agent.errors import ConfigError, ModelError
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import os
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,11 +71,21 @@ class TestShelf:
         plan.write_bytes(content)
         assert shelf.read(plan) is None
 
-    @pytest.mark.parametrize("text", ["", "{", "[]", '{"model": "street.onnx"}', '{"model": 1, "more": 2}'])
+    @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"model": "street.onnx"}', '{"model": 1, "more": 2}'])
     def test_a_plan_without_a_whole_note_is_none(self, shelf: Shelf, text: str) -> None:
         plan = put(shelf, KEY, b"plan")
         plan.with_name(plan.name + ".json").write_text(text)
         assert shelf.read(plan) is None
+
+    @pytest.mark.parametrize(
+        "changed", [{"key": None}, {"key": []}, {"build_s": "long"}, {"said": None}, {"model": 1}, {"sha256": None}]
+    )
+    def test_a_note_that_somebody_else_wrote_is_none(self, shelf: Shelf, changed: dict[str, Any]) -> None:
+        plan = put(shelf, replace(KEY, batch=2), b"plan")
+        plan.with_name(plan.name + ".json").write_text(json.dumps(asdict(note(b"plan")) | changed))
+        assert shelf.note(plan) is None
+        assert shelf.older(KEY) == []
+        assert shelf.estimate_s() is None
 
     def test_a_power_cut_leaves_no_plan_or_a_whole_one(self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
         """Cut before every rename that ``put`` makes, over an older plan of the same key."""
@@ -170,6 +182,43 @@ def test_a_library_that_does_not_do_says_why(tmp_path: Path, knobs: dict[str, st
         fakes._forget()
         with pytest.raises(BackendMissing, match=told):
             tensorrt.load_tensorrt()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, r"is not NVIDIA's \(.*tensorrt.*\)"),
+        ("__version__ = '10.3.0'", "is not NVIDIA's"),
+        ("raise OSError('libnvinfer.so.10: file too short')", "does not load: libnvinfer.so.10: file too short"),
+    ],
+)
+def test_a_stranger_of_the_same_name_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, told: str
+) -> None:
+    """A folder of that name is enough for Python: it makes an empty module of it."""
+    (tmp_path / "tensorrt").mkdir()
+    if text is not None:
+        (tmp_path / "tensorrt/__init__.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
+    try:
+        with pytest.raises(BackendMissing, match=told):
+            tensorrt.load_tensorrt()
+    finally:
+        sys.modules.pop("tensorrt", None)
+
+
+@pytest.mark.parametrize("name", ["cudaMallocMapped", "cudaStreamCreate", "cudaEventCreate"])
+def test_a_jetson_utils_without_streams_leaves_memory_to_the_cuda_runtime(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Builds from before June 2024 have none; they still read cameras."""
+    with nvidia(tmp_path) as world:
+        assert tensorrt.load_jetson_utils() is world.utils
+        assert world.utils.Log.GetLevel() == "silent"
+        monkeypatch.delattr(world.utils, name)
+        assert tensorrt.load_jetson_utils() is None
+    assert "memory comes from the CUDA runtime instead" in caplog.text
 
 
 def test_no_library_is_said_with_where_it_comes_from() -> None:

@@ -257,6 +257,17 @@ def test_a_picture_is_proved_by_a_verified_event_that_lists_it(
     assert [outcome.proved for outcome in store.unshown()] == [False, proved]
 
 
+def test_a_picture_of_a_camera_is_proved_by_the_event_that_tells_its_state(store: HqStore) -> None:
+    shown = Image("overview", b"picture", "image/webp", 480, 270, leaves_box=True)
+    detail = {"camera": "cam-1", "state": "covered", "severity": "urgent", "since_us": NOW.utc_us}
+    event = Event(EVENT, "camera.impaired", NOW, detail=detail, images=(shown.ref,))
+    body = seal(event, Place("gate-01", EPOCH, "a", 1, None))
+    (judged,) = Intake(Registry({})).events(TOPIC, encode_event(Sealed(body, bytes(64))))
+    assert isinstance(judged, Fact), judged
+    outcomes = store.commit([image(1), image(2, b"another"), replace(judged, verified=True)], 0)
+    assert [outcome.proved for outcome in outcomes[:2]] == [True, False]
+
+
 def test_a_database_of_the_step_before_is_brought_up_and_nothing_old_is_shown_again(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     db = sqlite3.connect(tmp_path / "data" / "hq.db")

@@ -84,9 +84,9 @@ def test_a_car_seen_driving_off_has_left_whatever_the_picture_says() -> None:
 
 
 def test_a_bus_may_still_hide_it_after_minutes_undetected() -> None:
-    bus = Actor("bus", lambda t: box_at(0.5, 0.82, 0.4, 0.35) if 300 <= t < 325 else None)
+    bus = Actor("bus", lambda t: box_at(0.5, 0.82, 0.4, 0.35) if 300 <= t < 345 else None)
     path = hidden(stands(0.5, 20, 700), 120, 400)
-    street = Street([STOP], [car(path), bus], unmoved=lambda t: 120 <= t < 300 or 325 <= t < 400).play(500)
+    street = Street([STOP], [car(path), bus], unmoved=lambda t: 120 <= t < 300 or 345 <= t < 400).play(500)
     assert street.kinds() == ["open"]
 
 
@@ -100,9 +100,10 @@ def test_a_moved_camera_ends_what_is_open_drops_what_is_pending_and_opens_nothin
     assert street.times("open") == [pytest.approx(80, abs=1)]
 
 
-def test_once_valid_again_everything_begins_anew_as_preexisting() -> None:
-    street = Street([STOP], [car(stands(0.5, 20, 900))], geometry=moved(170, 300)).play(400)
-    assert street.times("open") == [pytest.approx(80, abs=1), pytest.approx(360, abs=1)]
+@pytest.mark.parametrize("until", [190, 300])
+def test_once_valid_again_everything_begins_anew_as_preexisting(until: float) -> None:
+    street = Street([STOP], [car(stands(0.5, 20, 900))], geometry=moved(170, until)).play(400)
+    assert street.times("open") == [pytest.approx(80, abs=1), pytest.approx(until + 60, abs=1)]
     first, second = street.incidents("open")
     assert first.id != second.id
     assert (first.preexisting, second.preexisting, second.quiet) == (False, True, False)
@@ -132,3 +133,20 @@ def test_an_intrusion_ends_and_begins_the_same_way() -> None:
     assert street.kinds() == ["open", "end", "open"]
     assert street.incidents("end")[0].end_reason == "camera_moved"
     assert street.times("open")[1] == pytest.approx(102, abs=1)
+
+
+def test_under_a_cover_nothing_goes_missing_and_one_stay_remains_one_incident() -> None:
+    path = hidden(stands(0.5, 20, 900), 120, 300)  # covered at 120, known 10 s later
+    street = Street([STOP], [car(path)], unseeing=span(130, 300)).play(400)
+    assert street.kinds() == ["open"]
+    # Who left meanwhile ends as last seen, once the camera sees again.
+    street = Street([STOP], [car(stands(0.5, 20, 120))], unseeing=span(130, 300)).play(400)
+    (ended,) = street.incidents("end")
+    assert (ended.end_reason, street.second(ended.end_us)) == ("lost", pytest.approx(120, abs=1))
+    assert street.times("end") == [pytest.approx(330, abs=1)]
+
+
+def test_a_picture_that_stands_still_is_no_dwell() -> None:
+    street = Street([STOP], [car(stands(0.5, 20, 900))], unseeing=span(60, 600)).play(650)
+    assert street.kinds() == []
+    assert street.play(700).times("open") == [pytest.approx(660, abs=1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from string import Template
 
@@ -180,6 +181,27 @@ def test_sysusers_and_tmpfiles_make_what_a_unit_uses(unit: Path) -> None:
 
 def _rows(path: Path) -> Iterator[list[str]]:
     return (line.split() for line in path.read_text("utf-8").splitlines() if not line.startswith("#"))
+
+
+DEVICES = {
+    "17000000.gpu", "17000000.ga10b", "nvhost", "host1x-fence", "nvidia", "nvidia-frontend", "nvidia-uvm", "drm",
+    "video4linux", "media",
+}  # fmt: skip
+"""Names in /proc/devices of what CUDA, decoder and scaler of an Orin or Thor open: nvgpu's regions bear its device's
+name (os/linux/ioctl.c), host1x-fence its own (drivers/gpu/host1x-fence), nvhost those of decoder and scaler. nvmap is
+a "misc" device, whose name would let everything of that kind in: it is named by its path."""
+
+OTHERS = {"mem", "misc", "vcs", "tty", "input", "i2c", "spidev", "rtc", "hidraw", "watchdog", "ttyACM", "gpiochip"}
+
+
+def test_watch_may_open_the_devices_of_a_jetson_and_no_others() -> None:
+    said = dict(settings(SYSTEMD / "commune-watch.service"))
+    assert said["DevicePolicy"] == "closed"
+    allowed = [line.split()[0] for line in values(SYSTEMD / "commune-watch.service", "DeviceAllow")]
+    assert "/dev/nvmap" in allowed
+    globs = [name.removeprefix("char-") for name in allowed if name.startswith("char-")]
+    assert {name for name in DEVICES if not any(fnmatchcase(name, glob) for glob in globs)} == set()
+    assert {name for name in OTHERS if any(fnmatchcase(name, glob) for glob in globs)} == set()
 
 
 def test_the_exposure_table_names_every_service() -> None:

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 
 import pytest
 from support.store_world import World, picture, sql
@@ -70,6 +71,19 @@ def test_a_state_of_a_camera_commits_with_its_event_or_not_at_all(world, store):
     last = world.watch()
     assert last.ailments() == [other]
     last.close()
+
+
+def test_a_camera_event_whose_picture_is_lost_says_so_and_one_that_is_kept_is_found(world, store):
+    kept, lost = picture("kept"), picture("lost", size=40_000)
+    event = dataclasses.replace(world.event("camera.impaired", camera="gate"), images=(kept.ref, lost.ref))
+    shutil.rmtree(world.settings.originals_dir)
+    world.settings.originals_dir.write_bytes(b"in the way")  # a large picture becomes a file there
+    store.record([event], (), (), [kept, lost])
+    ((body,),) = sql(world.settings.watch_db, "SELECT body FROM log_a")
+    told = json.loads(body)
+    assert [image["sha256"] for image in told["images"]] == [kept.sha256]
+    assert told["evidence"].startswith("lost(")
+    assert sql(world.settings.media_db, "SELECT event_id, sha256 FROM log_m") == [(event.id, kept.sha256)]
 
 
 def test_slot_freed_and_taken_in_one_frame_is_taken(world, store):

@@ -303,6 +303,11 @@ def test_stamps_rise_over_a_clip_that_breaks_and_begins_again(cameras) -> None:
     assert state_of(group).reconnects == 1
 
 
+def test_cameras_that_were_never_started_can_be_stopped() -> None:
+    """The start may fail before it comes to the cameras, and what failed must be what is told."""
+    CameraSet([CameraSettings("gate", "gate", "opencv", "x")], {}, SystemClock()).stop()
+
+
 def test_an_unknown_backend_names_the_known_ones() -> None:
     with pytest.raises(BackendMissing, match=r"'gstreamer'.*no such video backend; known: jetson, opencv$"):
         open_source("gstreamer", StreamRequest("gate", "rtsp://h/1"), BACKENDS)

@@ -9,13 +9,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.eyes import Picture, between, covered, eye, shifted, street
+from support.eyes import Picture, between, covered, elsewhere, eye, infrared, shifted, street
 from support.store_world import World
 from support.street import rule
 
+from agent.backdrop.health import Change
 from agent.backdrop.settings import BackdropSettings, CameraHealthSettings
 from agent.clock import SimulatedClock
 from agent.core.ailment import Ailment
+from agent.core.box import Box
 from agent.core.detections import Detections
 from agent.core.event import Event
 from agent.core.frame import Frame
@@ -30,6 +32,7 @@ from agent.stage.truth import box_at
 from agent.store.settings import StoreSettings
 from agent.track.settings import TrackSettings
 from agent.watch.bulletin import Bulletin
+from agent.watch.complaints import Complaints
 from agent.watch.gauge import Gauge
 from agent.watch.reaches import leftovers
 from agent.watch.river import Catch, Eye, River
@@ -57,6 +60,7 @@ class Box1:
     eye: Eye
     rules: tuple[RuleSettings, ...] = (STOP,)
     clock: SimulatedClock = field(default_factory=SimulatedClock)
+    step_s: float = 0.5
     catches: list[Catch] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -71,7 +75,7 @@ class Box1:
     def play(self, picture: Picture, until_s: float, detect=lambda t: Detections.none()) -> Box1:
         while self.t < until_s - 1e-6:
             self.catches.append(self.river.flow(Frame("gate", 0, self.clock.now(), picture(self.t)), detect(self.t)))
-            self.clock.sleep(0.5)
+            self.clock.sleep(self.step_s)
         return self
 
     @property
@@ -127,10 +131,24 @@ def test_a_state_is_one_event_at_its_begin_and_one_at_its_end_with_the_store_in_
     assert box.second(int(str(detail["since_us"]))) == pytest.approx(60, abs=1.1)
     assert detail["measured"]["bare_cells"] > 0.85  # type: ignore[call-overload,index,operator]
     assert restored.detail["re"] == impaired.id
+    assert [ref.kind for ref in (*impaired.images, *restored.images)] == ["overview", "overview"]
+    assert {image.sha256 for image in box.pictures} == {ref.sha256 for ref in (*impaired.images, *restored.images)}
     assert restored.detail["lasted_s"] == pytest.approx(30, abs=2)
     ailing = [ailment for catch in box.catches for ailment in catch.ailing]
     cured = [ailment for catch in box.catches for ailment in catch.cured]
     assert ailing == cured == [Ailment("gate", "covered", impaired.id, int(str(detail["since_us"])))]
+
+
+def test_a_clock_that_is_set_meanwhile_makes_no_state_last_for_years() -> None:
+    clock = SimulatedClock()
+    changes = [Change("dark", began, clock.now().mono_us + seconds * 1_000_000, {}) for began, seconds in
+               ((True, 0), (False, 40))]  # fmt: skip
+    complaints = Complaints("gate")
+    complaints.tell(changes[:1], clock.now())
+    clock.step_wall(50 * 365 * 86_400_000_000)
+    clock.sleep(50)
+    (restored,) = complaints.tell(changes[1:], clock.now()).events
+    assert restored.detail["lasted_s"] == 40
 
 
 def test_over_a_restart_a_state_is_told_once_and_ended_once(tmp_path: Path) -> None:
@@ -171,6 +189,15 @@ def test_a_moved_camera_ends_incidents_and_a_person_takes_it_up_again() -> None:
     assert told.shots[1].event.detail["reason"] == "recalibrated"
     assert [ailment.state for ailment in told.cured] == ["moved"]
     assert box.river.states == ()
+
+
+def test_a_car_in_a_frozen_picture_is_not_alerted_and_one_under_a_cover_not_alerted_twice() -> None:
+    still = parked(0)
+    frozen = Box1(eye(), (replace(STOP, dwell_s=40),)).play(lambda _: still, 80, lambda t: car(20))
+    assert frozen.kinds() == ["camera.impaired"]
+    box = Box1(eye()).play(parked, 60, lambda t: car(20))
+    box.play(between(60, 120, covered, parked), 120).play(parked, 140, lambda t: car(20))
+    assert box.kinds() == ["incident.open", "camera.impaired", "camera.restored"]
 
 
 # A masked camera that is turned: what the mask hid now lies beside it.
@@ -219,18 +246,41 @@ def test_no_picture_leaves_while_a_masked_camera_is_turned(tmp_path: Path) -> No
     ended = box.events[2].incident
     assert ended is not None
     assert (ended.images, ended.evidence) == ((), "withheld(camera moved)")
+    assert (box.events[1].images, box.events[1].evidence) == ((), "withheld(camera moved)")
     assert {image.kind for image in box.pictures} == {"overview", "closeup", "before"}  # all from before the turn
     for image in box.pictures:
         assert not is_magenta(cv2.imdecode(np.frombuffer(image.content, np.uint8), cv2.IMREAD_COLOR)).any()
 
 
 def test_after_a_short_turn_no_picture_of_that_time_is_used_as_before() -> None:
-    box = Box1(eye(BackdropSettings("gate", masks=(MASK,)))).play(with_secret(0.0), 60)
-    box.play(turned_after(60), 66).play(with_secret(0.0), 90, lambda t: car(20))
+    # At these steps a picture is put by at 62.0, after the turn and before the first reading that can know of it.
+    box = Box1(eye(BackdropSettings("gate", masks=(MASK,))), step_s=0.4)
+    box.play(turned_after(61.3), 66).play(with_secret(0.0), 90, lambda t: car(20))
     assert box.kinds() == ["incident.open"]
     assert box.pictures
     for image in box.pictures:
         assert not is_magenta(cv2.imdecode(np.frombuffer(image.content, np.uint8), cv2.IMREAD_COLOR)).any()
+
+
+def in_the_night(pixels: np.ndarray, t: float) -> np.ndarray:
+    return infrared(pixels, t + 9)
+
+
+@pytest.mark.parametrize("light", [lambda pixels, t: pixels, in_the_night], ids=["by day", "while the light switches"])
+def test_a_masked_camera_that_is_turned_far_away_gives_no_picture_from_the_first_second_on(light) -> None:
+    """That nothing matches is doubt only after 2 s, and none for a minute at the switch to infrared: too late here."""
+
+    def turned(t: float) -> np.ndarray:
+        return elsewhere(street()(t), t) if t >= 45 else masked(street()(t))
+
+    box = Box1(eye(BackdropSettings("gate", masks=(MASK,)))).play(between(41, 99, light, turned), 45)
+    assert box.river.private_areas == ()
+    box.play(between(41, 99, light, turned), 46)
+    for until in range(47, 60):
+        assert box.river.private_areas == (Box(0, 0, 1, 1),)
+        box.play(between(41, 99, light, turned), until)
+    assert box.river.recalibrate(box.clock.now(), "0199c0de-7a11-7000-8000-000000000001", "lan").shots
+    assert box.river.private_areas == ()
 
 
 @pytest.mark.parametrize("with_mask", [True, False])

@@ -60,7 +60,10 @@ def test_a_hot_box_before_a_still_street(tmp_path: Path) -> None:
 
     store, detector = world.watch(), open_detector(settings.detect)
     watch = Watch(settings, SystemClock(), stop, store, detector, {"still": opened})
+    before = runtime.preview_path(tmp_path, "kerb")
+    before.write_bytes(b"of a run before some mask was drawn")
     watch.start()
+    assert not before.exists()
     loop = threading.Thread(target=watch.loop)
     loop.start()
     try:

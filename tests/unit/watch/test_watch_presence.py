@@ -50,6 +50,46 @@ def test_exactly_the_limit_is_not_yet_silence(silent_s: float, lost: bool) -> No
     assert bool(presence.changes(clock.now(), status())) is lost
 
 
+def test_cameras_whose_frames_waited_for_the_disk_or_the_network_were_never_lost() -> None:
+    """One frame is recorded after a minute on a full disk; the next batch, of other cameras, comes only then."""
+    clock = SimulatedClock()
+    presence = Presence(["gate", "yard"], clock.now())
+    clock.sleep(60)
+    newest = clock.now()
+    presence.heard("gate", newest)
+    told = {"frame_utc_us": newest.utc_us, "frame_mono_us": newest.mono_us}
+    statuses = [CameraStatus("gate", "running", **told), CameraStatus("yard", "running", **told)]
+    assert presence.changes(clock.now(), statuses) == []
+    clock.sleep(SILENT_S + 0.1)
+    assert [event.detail["since_us"] for event in presence.changes(clock.now(), statuses)] == [newest.utc_us] * 2
+
+
+def told_over(hours: float, up_s: int, down_s: int) -> list[str]:
+    """What is told of a camera that comes and goes."""
+    clock = SimulatedClock()
+    presence = Presence(["gate"], clock.now())
+    kinds = []
+    for second in range(round(hours * 3600)):
+        up = second % (up_s + down_s) < up_s
+        if up:
+            presence.heard("gate", clock.now())
+        kinds += [event.kind for event in presence.changes(clock.now(), status("running" if up else "lost"))]
+        clock.sleep(1)
+    return kinds
+
+
+@pytest.mark.parametrize(("up_s", "down_s"), [(1, 11), (45, 15), (240, 20), (320, 20)])
+def test_a_cable_that_wobbles_all_day_is_no_storm(up_s: int, down_s: int) -> None:
+    kinds = told_over(8, up_s, down_s)
+    assert kinds[:3] == ["camera.lost", "camera.back", "camera.lost"]
+    assert len(kinds) <= 8 * 24
+    assert kinds == (["camera.lost", "camera.back"] * len(kinds))[: len(kinds)]
+
+
+def test_a_camera_lost_every_other_hour_is_back_with_its_first_frame() -> None:
+    assert told_over(9, 7200, 20).count("camera.back") == 4
+
+
 def test_a_wall_clock_step_loses_no_camera() -> None:
     clock = SimulatedClock()
     presence = Presence(["gate"], clock.now())

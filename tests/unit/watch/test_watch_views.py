@@ -12,6 +12,7 @@ from support.eyes import Watcher, street
 from agent.backdrop.backdrop import Backdrop
 from agent.backdrop.reference import Reference, ReferenceDamaged, unpack
 from agent.backdrop.settings import BackdropSettings
+from agent.core.polygon import polygon
 from agent.watch import views
 from agent.watch.views import ViewShelf
 
@@ -55,6 +56,27 @@ def test_a_damaged_view_is_said_deleted_and_missing(
     assert shelf.load("gate") == []
     assert "learning it anew" in caplog.text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_view_from_before_a_mask_was_drawn_is_deleted_and_one_from_after_kept(
+    tmp_path: Path, learnt: Reference, caplog: pytest.LogCaptureFixture
+) -> None:
+    mask = polygon([(0.2, 0.2), (0.8, 0.2), (0.8, 0.9), (0.2, 0.9)])
+    ViewShelf(tmp_path).keep("gate", [learnt])
+    assert len(ViewShelf(tmp_path, {"yard": (mask,)}).load("gate")) == 1
+    assert ViewShelf(tmp_path, {"gate": (mask,)}).load("gate") == []
+    assert "privacy mask" in caplog.text
+    assert list(tmp_path.iterdir()) == []
+
+    def masked(t: float) -> np.ndarray:
+        pixels = street()(t).copy()
+        pixels[72:325, 128:513] = 0
+        return pixels
+
+    watcher = Watcher(Backdrop(BackdropSettings("gate", masks=(mask,)))).play(masked, 40)
+    shelf = ViewShelf(tmp_path, {"gate": (mask,)})
+    shelf.keep("gate", [view for seen in watcher.seen for view in seen.references])
+    assert len(shelf.load("gate")) == 1
 
 
 def test_every_cut_is_told_from_a_whole_view(learnt: Reference) -> None:

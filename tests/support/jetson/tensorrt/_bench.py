@@ -5,6 +5,7 @@ The knobs lie in a JSON file that FAKE_TENSORRT names, so that they hold in the 
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 from pathlib import Path
@@ -24,6 +25,9 @@ class Bench:
         die: the building process ends by this signal in its third step.
         refuse: calls that fail, by name.
         plans_load: False: no plan loads.
+        crooked: every answer is off by this much, as that of a TensorRT with a fault in it.
+        load_fails: no plan loads, and this is said.
+        crash_at_exit: the process crashes where the interpreter ends, as with libraries that are unloaded too late.
 
     Attributes:
         faults: what would crash or corrupt a real program, in words; empty in a sound one.
@@ -65,3 +69,5 @@ bench = Bench()
 
 if bench.knob("import_error"):
     raise ImportError(bench.knob("import_error"))
+if bench.knob("crash_at_exit"):
+    atexit.register(os.abort)
