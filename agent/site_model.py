@@ -211,7 +211,7 @@ class Page(Table):
 
 
 class Health(Table):
-    """How the box looks after itself."""
+    """How the box looks after itself: heat, supply. Of cameras: [camera.health]."""
 
     throttle: bool = key(
         "Look at cameras less often while the box is too hot or its supply gives way; never less than once a second.",
@@ -244,6 +244,6 @@ class SiteFile(Table):
     detector: Detector = key("Which model looks at the pictures.", Detector())
     tracker: Tracker = key("How detections are tied into tracks.", Tracker())
     evidence: Evidence = key("How the pictures of an incident are made.", Evidence())
-    health: Health = key("How the box looks after itself.", Health())
+    health: Health = key("How the box looks after itself: heat, supply. Of cameras: [camera.health].", Health())
     store: Store = key("How much room logs and pictures may take.", Store())
     camera: list[Camera] = key("The cameras, in the order of the page.", min_length=1)

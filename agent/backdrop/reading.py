@@ -15,7 +15,8 @@ from agent.backdrop.look import CELL_PX, Look
 _BURNT_OUT = 250
 _CLOCK_CELLS = 1  # rows of cells at top and bottom where cameras write name and time
 _CIRCLE_US = 5_000_000
-_SAME, _FAINT = 1, 4  # grey levels at the pixel that changed most: the same picture; perhaps the same, encoded anew
+_FAINT = 4  # grey levels at the pixel that changed most: more is life, less may be the same picture encoded anew
+_SAME = 0.02  # grey levels on average: an encoder leaves the blocks of a dead picture alone; grain is everywhere
 _MOSTLY = 0.6  # of faint looks that are the same: dead pictures reach 0.8 and more, live ones 0.45 at most
 
 Grey = NDArray[np.uint8]
@@ -96,11 +97,11 @@ class Pulse:
         self._met.append((look.mono_us, inner))
         if not earlier:
             return None
-        change = _change(inner, earlier[-1])
+        change = int(cv2.absdiff(inner, earlier[-1]).max())
         if change > _FAINT:
             again = any(np.array_equal(inner, grey) for grey in earlier)
         else:
-            again = change <= _SAME or any(_change(inner, grey) <= _SAME for grey in reversed(earlier))
+            again = any(_same(inner, grey) for grey in reversed(earlier))
         self._repeats.append(again)
         if (change > _FAINT and not again) or sum(self._repeats) < _MOSTLY * len(self._repeats):
             self._repeats.clear()
@@ -108,6 +109,7 @@ class Pulse:
         return False
 
 
-def _change(one: Grey, other: Grey) -> int:
-    """Give the largest difference of two small pictures, grey levels."""
-    return int(cv2.absdiff(one, other).max())
+def _same(one: Grey, other: Grey) -> bool:
+    """Tell whether two small pictures are one: hardly a pixel differs, and none by more than a level."""
+    change = cv2.absdiff(one, other)
+    return int(change.max()) <= 1 and float(change.mean()) <= _SAME

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from support.clips import through_codec
 from support.eyes import (
     Picture,
     Pixels,
@@ -78,6 +79,17 @@ def test_what_happens_to_it_is_found_in_time(real: Path, name: str, spoilt, stat
     watcher = watch(between(60, 999, how, picture), 60 + after_s + 12)
     assert [found for found, _ in watcher.begins()] == [state]
     assert watcher.begins()[0][1] == pytest.approx(60 + after_s, abs=3)
+
+
+@pytest.mark.parametrize("name", ["jamcam_625_day", "jamcam_625_night", "street_overlook_parked"])
+def test_lost_focus_is_found_in_what_a_codec_left_of_the_picture(real: Path, name: str) -> None:
+    fps = 2
+    picture = between(60, 999, defocused, clip(real / f"videos/{name}.mp4"))
+    shown = through_codec((picture(number / fps) for number in range(100 * fps)), fps, gop=2 * fps)
+    watcher = Watcher(Backdrop(BackdropSettings("gate")))
+    for number, pixels in enumerate(shown):
+        watcher.play(lambda _, pixels=pixels: pixels, (number + 0.5) / fps, fps)
+    assert watcher.begins() == [("blurred", pytest.approx(90, abs=4))]
 
 
 @pytest.mark.parametrize("name", SPOILT)

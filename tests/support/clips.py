@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import io
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -46,6 +48,29 @@ def film(
             frame.pts = number
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+
+
+def through_codec(
+    pictures: Iterable[NDArray[np.uint8]], fps: int, gop: int, bit_rate: int | None = None
+) -> Iterator[NDArray[np.uint8]]:
+    """Encode (height, width, 3) BGR pictures as a camera does and decode them again.
+
+    Every key frame, one in ``gop``, breathes a little; a low ``bit_rate`` takes its time to become sharp.
+    """
+    memory, waiting = io.BytesIO(), iter(pictures)
+    first = next(waiting)
+    with av.open(memory, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "g": str(gop), "bf": "0"})
+        stream.height, stream.width = first.shape[:2]
+        stream.pix_fmt = "yuv420p"
+        if bit_rate is not None:
+            stream.bit_rate = bit_rate
+        for picture in chain([first], waiting):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        container.mux(stream.encode())
+    memory.seek(0)
+    with av.open(memory) as container:
+        yield from (frame.to_ndarray(format="bgr24") for frame in container.decode(video=0))
 
 
 def draw(number: int, size: tuple[int, int]) -> NDArray[np.uint8]:

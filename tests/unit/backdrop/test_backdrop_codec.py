@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-import av
 import cv2
 import numpy as np
 import pytest
+from support.clips import through_codec
 from support.eyes import FPS, Pixels, Watcher, street
 
 from agent.backdrop.backdrop import Backdrop
@@ -16,23 +15,6 @@ from agent.backdrop.settings import BackdropSettings
 
 LOOKS = 5
 """Pictures a second: as many as are looked at."""
-
-
-def through_codec(pictures: Iterable[Pixels], gop: int, bit_rate: int | None) -> Iterator[Pixels]:
-    """Encode as a camera does and decode again: every key frame breathes a little, and a low rate converges slowly."""
-    memory = io.BytesIO()
-    with av.open(memory, "w", format="mp4") as film:
-        stream = film.add_stream("libx264", rate=LOOKS, options={"preset": "ultrafast", "g": str(gop), "bf": "0"})
-        stream.pix_fmt = "yuv420p"
-        if bit_rate is not None:
-            stream.bit_rate = bit_rate
-        stream.height, stream.width = street()(0.0).shape[:2]
-        for picture in pictures:
-            film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
-        film.mux(stream.encode())
-    memory.seek(0)
-    with av.open(memory) as film:
-        yield from (frame.to_ndarray(format="bgr24") for frame in film.decode(video=0))
 
 
 def with_clock(picture: Pixels, number: int) -> Pixels:
@@ -56,7 +38,7 @@ def test_a_frozen_picture_that_is_encoded_anew_is_found(gop: int, bit_rate: int 
     live = street()
     moments = [min(number / LOOKS, 10.0) for number in range(50 * LOOKS)]
     pictures = (with_clock(live(round(moment * FPS) / FPS), number) for number, moment in enumerate(moments))
-    assert told(through_codec(pictures, gop, bit_rate)) == [("frozen", pytest.approx(43, abs=5))]
+    assert told(through_codec(pictures, LOOKS, gop, bit_rate)) == [("frozen", pytest.approx(43, abs=5))]
 
 
 @pytest.mark.parametrize("grain", [0.7, 1.5])
@@ -66,4 +48,4 @@ def test_a_calm_street_with_the_grain_of_a_sensor_lives(grain: float) -> None:
         with_clock(np.clip(calm + chance.normal(0, grain, calm.shape), 0, 255).astype(np.uint8), number)
         for number in range(40 * LOOKS)
     )
-    assert told(through_codec(pictures, 10, 300_000)) == []
+    assert told(through_codec(pictures, LOOKS, 10, 300_000)) == []
