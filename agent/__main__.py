@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import sys
+import threading
 from collections.abc import Sequence
+from typing import NoReturn
 
 from agent.cli.commands import parse
 from agent.errors import AgentError
@@ -35,5 +39,25 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0
 
 
+def leave(code: int) -> NoReturn:
+    """End the process with ``code``, whatever a driver still does.
+
+    A camera's thread that hangs in its driver is left behind at a stop. Were the interpreter taken down around it, the
+    driver's C++ would abort the process, and whoever started it would hear of a crash instead of ``code``.
+    """
+    if any(thread.daemon for thread in threading.enumerate()):
+        logging.shutdown()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def run() -> NoReturn:
+    """Be the program ``commune-agent``."""
+    leave(main())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

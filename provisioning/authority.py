@@ -79,7 +79,8 @@ def held(folder: Path, clock: Clock) -> Iterator[Authority]:
     now = instant(clock)
     refuse_no_authority(folder)
     with locked(folder):
-        sweep(folder)
+        for place in (folder, folder / "issued"):
+            sweep(place)
         authority = Authority(folder, now)
         yield authority
         authority.mend_list()

@@ -21,15 +21,16 @@ RUNNING = """
 import sys, threading
 from dataclasses import replace
 from pathlib import Path
+from agent.__main__ import leave
 from agent.clock import SystemClock
 from agent.config import load
 from agent.errors import AgentError
 from agent.watch import process
 try:
-    sys.exit(process.run(replace(load(Path(sys.argv[1])).watch, max_rebuilds=1), SystemClock(), threading.Event()))
+    leave(process.run(replace(load(Path(sys.argv[1])).watch, max_rebuilds=1), SystemClock(), threading.Event()))
 except AgentError as error:
     print(error, file=sys.stderr)
-    sys.exit(error.exit_code)
+    leave(error.exit_code)
 """
 
 
