@@ -135,7 +135,7 @@ EN = Words(
     rules={
         "stopped_vehicle": "suspected improper stopping",
         "parked_vehicle": "suspected improper parking",
-        "intrusion": "suspected intrusion",
+        "intrusion": "suspected intrusion into a restricted area",
     },
     unknown_rule="suspected incident ({rule})",
     labels={},

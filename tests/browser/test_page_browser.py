@@ -178,7 +178,7 @@ def test_the_switch_to_english_is_remembered(browser: Browser, box: PageBox):
         visit.page.click("a.switch")
         visit.page.wait_for_selector("html[lang=en]")
         assert visit.text("#link-state") == "Connected"
-        assert visit.text("#open h3") == "Suspected illegal stopping: car"
+        assert visit.text("#open h3") == "Suspected improper stopping: car"
         visit.page.goto(box.url)
         assert visit.page.get_attribute("html", "lang") == "en"
         assert "?" not in visit.page.url
