@@ -67,7 +67,9 @@ class Lines:
     def _pace(self, fields: Mapping[str, Json]) -> str:
         """Say why a box looks less often; empty for a cause that a newer box may know."""
         pattern, share = self._words.paces.get(str(fields["cause"]), ""), fields["share"]
-        return pattern.format(share=round(100 * share) if isinstance(share, (int, float)) else share)
+        if not pattern or not isinstance(share, (int, float)):
+            return pattern.format(share=share)
+        return pattern.format(share=round(100 * share)) + (self._words.pace_least if share < 1 else "")
 
     def _incident(self, box: KnownBox, pattern: str, incident: Mapping[str, Json]) -> str:
         words, camera = self._words, _known_camera(box, str(incident["camera"]))

@@ -20,6 +20,7 @@ class Words:
         ailing: the same in few words, for when it ends.
         restored: by the reason, what is said when a state ends.
         paces: patterns for a box that looks less often, or more often again, by cause.
+        pace_least: what follows them while it looks less often than normal: no camera is slowed below that.
         open: pattern of a new incident.
         reopen: pattern of one that goes on after a short absence.
         update: pattern of a revised one.
@@ -44,6 +45,7 @@ class Words:
     ailing: Mapping[str, str]
     restored: Mapping[str, str]
     paces: Mapping[str, str]
+    pace_least: str
     open: str
     reopen: str
     update: str
@@ -110,6 +112,7 @@ VI = Words(
         "current": "hộp dùng quá dòng của nguồn, chỉ xem xét camera ở {share}% nhịp bình thường",
         "recovered": "hộp đỡ nóng hoặc nguồn đã ổn, xem xét camera ở {share}% nhịp bình thường",
     },
+    pace_least=", nhưng không dưới một ảnh mỗi giây",
     open="{what}: {label} đã {dwell} tại {zone}, camera {camera}, từ {begin} [{severity}]",
     reopen="Tiếp diễn {what}: {label} tại {zone}, camera {camera}, từ {begin} [{severity}]",
     update="Cập nhật {what}: {label} đã {dwell} tại {zone}, camera {camera} [{severity}]",
@@ -135,7 +138,7 @@ EN = Words(
     rules={
         "stopped_vehicle": "suspected improper stopping",
         "parked_vehicle": "suspected improper parking",
-        "intrusion": "suspected intrusion",
+        "intrusion": "suspected intrusion into a restricted area",
     },
     unknown_rule="suspected incident ({rule})",
     labels={},
@@ -170,11 +173,12 @@ EN = Words(
         "other": "Camera {camera}: the state {state} is no longer looked for",
     },
     paces={
-        "heat": "the box is hot and examines cameras at {share}% of their normal rate only",
-        "voltage": "the box's supply voltage is too low, cameras are examined at {share}% of their normal rate only",
+        "heat": "the box is hot and examines cameras at {share}% of their normal rate",
+        "voltage": "the box's supply voltage is too low, cameras are examined at {share}% of their normal rate",
         "current": "the box draws more than its supply gives, cameras are examined at {share}% of their normal rate",
         "recovered": "heat or supply is better, cameras are examined at {share}% of their normal rate",
     },
+    pace_least=", but no less than once a second",
     open="{what}: {label} for {dwell} in {zone}, camera {camera}, since {begin} [{severity}]",
     reopen="Continued {what}: {label} in {zone}, camera {camera}, since {begin} [{severity}]",
     update="Update of {what}: {label} for {dwell} in {zone}, camera {camera} [{severity}]",

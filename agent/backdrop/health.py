@@ -168,14 +168,18 @@ class Health:
         return Steady(*self._lengths[state], active=active)
 
     def _sorted(self, signs: Signs, now_us: int) -> dict[str, bool | None]:
-        """Give the sign of every state; while the light is being switched no new one is believed."""
+        """Give the sign of every state; while the light is being switched no new one is believed.
+
+        A lens far out of focus is blurred or covered, whichever is told first: one fact for one thing.
+        """
         since_us = self._frozen_since_us
         lifeless = since_us is not None and now_us - since_us >= _LIFELESS_S * 1e6
         hidden = signs.dark or signs.glare or signs.covered
+        only_soft = "blurred" in self.active and signs.blurred and not signs.gone
         found: dict[str, bool | None] = {
             "moved": self._moved(signs, now_us),
-            "covered": signs.covered,
-            "blurred": signs.blurred,
+            "covered": None if only_soft else signs.covered,
+            "blurred": None if "covered" in self.active else signs.blurred,
             "frozen": None if hidden else lifeless,
             "dark": signs.dark,
             "glare": signs.glare,

@@ -31,6 +31,7 @@ class Signs:
         covered, blurred, dark, glare: as said.
         shifted: the picture lies elsewhere than the accepted view.
         elsewhere: it has edges enough, and none of them match anything known.
+        gone: not even what a lens out of focus leaves of the accepted view is there.
         values: what was measured, for the event that tells it.
     """
 
@@ -40,6 +41,7 @@ class Signs:
     glare: bool | None
     shifted: bool | None
     elsewhere: bool | None
+    gone: bool
     values: dict[str, float]
 
 
@@ -62,6 +64,7 @@ def signs_of(
     if covered and black and usual is not None and usual.mean < _NIGHT_MEAN:
         covered = None
     soft = None if usual is None else _soft_share(reading, usual, settings.blurred_share)
+    blurred = None if black or glare or soft is None else soft >= _MOST_CELLS
     hidden = black or glare or bool(covered)
     shifted, elsewhere = (None, None) if hidden else _shifted(shift, lately, bare, settings.moved_share)
     values = {"bright": reading.bright, "burnt_out": reading.burnt_out}
@@ -70,11 +73,12 @@ def signs_of(
     values |= {} if shift is None else {"shift": shift.share, "match": shift.match}
     return Signs(
         covered=covered,
-        blurred=None if hidden or soft is None else soft >= _MOST_CELLS,
+        blurred=None if covered and not blurred else blurred,  # under a cover sharp noise is no focus
         dark=black and not covered,
         glare=glare,
         shifted=shifted,
         elsewhere=elsewhere,
+        gone=shift is not None and shift.match < _ELSEWHERE_MATCH,  # a defocus told as blurred keeps 0.2
         values={name: round(value, 3) for name, value in values.items()},
     )
 

@@ -79,7 +79,7 @@ class Terminal:
 
 
 def _print(pulled: Pulled) -> None:
-    here = "" if pulled.fresh else " (it was here already)"
+    here = "" if pulled.fresh else " (it ships with the software)" if pulled.shipped else " (it was here already)"
     print(f"{pulled.path}: {pulled.card.title}, sha256 {pulled.sha256}{here}")
     print(f'use it with: [detector] card = "{pulled.card.id}"')
 

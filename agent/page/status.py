@@ -12,6 +12,9 @@ from agent.runtime import CameraStatus, UplinkStatus, WatchStatus, preview_path
 STALE_US = 10_000_000
 """Both programs write once a second; ten missed writes are a silence, not a hiccup."""
 
+NOTICED = ("covered", "moved", "frozen", "blurred")
+"""States of a picture that somebody must see to, the most urgent first; darkness and glare pass."""
+
 _STATES = frozenset({"connecting", "connected", "lost", "refused"})
 
 
@@ -33,9 +36,7 @@ def warnings(
         names = {camera.id: camera.name for camera in settings.cameras}
         found.append(Notice("slow", "bad", ", ".join(names.get(camera, camera) for camera in watch.slow)))
     if watch is not None and not is_stale(watch, now):
-        moved = {camera.id for camera in watch.cameras if "moved" in camera.ailments}
-        names_moved = ", ".join(camera.name for camera in settings.cameras if camera.id in moved)
-        found.extend([Notice("moved", "bad", names_moved)] if names_moved else [])
+        found.extend(_of_pictures(settings, watch))
     if watch is not None and watch.box.cause and not is_stale(watch, now):
         found.append(Notice(f"pace_{watch.box.cause}", fact=f"{100 * watch.box.pace:.0f}"))
     if now.state is ClockState.UNSET:
@@ -90,6 +91,16 @@ def _of_program(name: str, status: WatchStatus | UplinkStatus | None, now: Momen
     if status is None:
         return [Notice(f"{name}_absent", "bad")]
     return [Notice(f"{name}_silent", "bad")] if is_stale(status, now) else []
+
+
+def _of_pictures(settings: PageSettings, watch: WatchStatus) -> list[Notice]:
+    """Name the cameras that do not see as they should, by what is wrong; of one that is lost that is past."""
+    found = []
+    for state in NOTICED:
+        ailing = {camera.id for camera in watch.cameras if state in camera.ailments and camera.state == "running"}
+        names = ", ".join(camera.name for camera in settings.cameras if camera.id in ailing)
+        found.extend([Notice(state, "bad", names)] if names else [])
+    return found
 
 
 def _waiting(counts: dict[str, int] | None) -> tuple[tuple[str, int], ...] | None:

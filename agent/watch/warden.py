@@ -44,7 +44,9 @@ class Warden:
         if step is None:
             return []
         self._slow_down(step.share)
-        log.warning("cameras are looked at at %.0f %% of their rate from now on: %s", 100 * step.share, _why(step))
+        least = ", once a second at least," if step.share < 1 else ""
+        share = 100 * step.share
+        log.warning("cameras are looked at at %.0f %% of their rate%s from now on: %s", share, least, _why(step))
         return [Event(uuid7(now.utc_us), "health.pace", now, detail=_detail(step))]
 
     @property

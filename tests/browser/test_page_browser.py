@@ -107,6 +107,24 @@ def test_a_silent_watch_is_told_plainly(browser: Browser, box: PageBox):
         assert visit.text("#link-state") == "Không rõ"
 
 
+@pytest.mark.parametrize("query", ["", "?lang=en"], ids=["vi", "en"])
+def test_what_somebody_must_see_to_stands_at_the_top_and_fits(browser: Browser, box: PageBox, query: str):
+    states = ("covered", "moved", "frozen", "blurred")
+    with Visit(browser, box.url + query) as visit:
+        box.live.ailments = {"gate": states}
+        for state in states:
+            assert "Cổng chợ" in visit.wait_text(f"#warning-{state}", "Camera|camera")
+        below = visit.page.evaluate("document.querySelector('#link').getBoundingClientRect().top")
+        for notice in visit.page.locator(".warnings li.bad").all():
+            place = notice.bounding_box()
+            assert place["x"] + place["width"] <= PHONE["width"]
+            assert place["y"] + place["height"] <= below
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        box.live.ailments = {}
+        visit.page.wait_for_selector("#warning-covered", state="detached")
+        assert visit.complaints == []
+
+
 def test_a_lost_link_and_its_backlog_show_within_ten_seconds(browser: Browser, box: PageBox):
     with Visit(browser, box.url) as visit:
         store, link = box.watch_store(), box.link_store()
@@ -178,7 +196,7 @@ def test_the_switch_to_english_is_remembered(browser: Browser, box: PageBox):
         visit.page.click("a.switch")
         visit.page.wait_for_selector("html[lang=en]")
         assert visit.text("#link-state") == "Connected"
-        assert visit.text("#open h3") == "Suspected illegal stopping: car"
+        assert visit.text("#open h3") == "Suspected improper stopping: car"
         visit.page.goto(box.url)
         assert visit.page.get_attribute("html", "lang") == "en"
         assert "?" not in visit.page.url

@@ -21,8 +21,10 @@ from support.eyes import (
     defocused,
     dimmed,
     infrared,
+    out_of_focus,
     shifted,
     taped,
+    told_once,
 )
 
 from agent.backdrop.backdrop import Backdrop
@@ -79,6 +81,19 @@ def test_what_happens_to_it_is_found_in_time(real: Path, name: str, spoilt, stat
     watcher = watch(between(60, 999, how, picture), 60 + after_s + 12)
     assert [found for found, _ in watcher.begins()] == [state]
     assert watcher.begins()[0][1] == pytest.approx(60 + after_s, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "px"),
+    [
+        *(("street_overlook_parked", px) for px in (8, 9, 10, 12, 15, 25)),
+        *(("jamcam_625_day", px) for px in (12, 18, 20)),
+        ("jamcam_625_night", 25),
+    ],
+)
+def test_a_defocus_of_any_strength_is_told_once_as_blurred_or_as_covered(real: Path, name: str, px: int) -> None:
+    watcher = watch(between(40, 999, out_of_focus(px), clip(real / f"videos/{name}.mp4")), 120)
+    assert told_once(watcher, 40), watcher.said
 
 
 @pytest.mark.parametrize("name", ["jamcam_625_day", "jamcam_625_night", "street_overlook_parked"])

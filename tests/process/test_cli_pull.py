@@ -37,6 +37,17 @@ def words(server: HttpsServer, tmp_path: Path) -> list[str]:
     return ["model", "pull", "street", "--models-dir", str(tmp_path / "models")]
 
 
+def test_what_ships_with_the_software_needs_no_pull(tmp_path: Path) -> None:
+    run = command("model", "pull", "demo", "--models-dir", tmp_path)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.splitlines()[0].endswith("(it ships with the software)")
+    assert "demo.onnx: Demo detector" in run.stdout
+    assert list(tmp_path.iterdir()) == []
+    other = command("model", "pull", "demo", "--models-dir", tmp_path, "--sha256", "0" * 64)
+    assert other.returncode != 0
+    assert "is pinned in two ways" in other.stderr
+
+
 def test_a_pull_and_its_verification(words: list[str], server: HttpsServer, tmp_path: Path) -> None:
     run = command(*words, "--yes", "--json")
     assert run.returncode == 0, run.stderr

@@ -131,6 +131,18 @@ def _grain(shape: tuple[int, ...]) -> Pixels:
     return np.clip(np.random.default_rng(5).normal(70, 5, shape), 0, 255).astype(np.uint8)
 
 
+def draped(strength: float, px: float) -> Callable[[Pixels, float], Pixels]:
+    """A cloth in the wind, too near to be sharp: folds of ``strength`` grey levels, ``px`` apart at 640 px across."""
+
+    def drape(pixels: Pixels, t: float) -> Pixels:
+        height, width = pixels.shape[:2]
+        across = np.arange(width) * 640 / width
+        row = 90 + strength * np.sin(2 * np.pi * across / px + 0.3 * np.sin(t))
+        return np.broadcast_to(row.round().astype(np.uint8)[None, :, None], (height, width, 3)).copy()
+
+    return drape
+
+
 def taped(pixels: Pixels, t: float) -> Pixels:
     """Black tape."""
     return (covered(pixels, t) // 20).astype(np.uint8)
@@ -138,7 +150,20 @@ def taped(pixels: Pixels, t: float) -> Pixels:
 
 def defocused(pixels: Pixels, _: float) -> Pixels:
     """Out of focus by 4 px at 640 px across."""
-    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), 4 * pixels.shape[1] / 640), np.uint8)
+    return out_of_focus(4)(pixels, _)
+
+
+def out_of_focus(px: float) -> Callable[[Pixels, float], Pixels]:
+    """Out of focus by ``px`` at 640 px across."""
+    return lambda pixels, _: np.asarray(cv2.GaussianBlur(pixels, (0, 0), px * pixels.shape[1] / 640), np.uint8)
+
+
+def told_once(watcher: Watcher, at_s: float) -> bool:
+    """Whether a defocus from ``at_s`` on was told once: blurred after 30 s, or covered after 10 to 30 s."""
+    if len(watcher.said) != 1 or not watcher.said[0].began:
+        return False
+    after_s = watcher.said[0].t - at_s
+    return {"blurred": 28 <= after_s <= 33, "covered": 8 <= after_s <= 33}.get(watcher.said[0].state, False)
 
 
 def shifted(share: float) -> Callable[[Pixels, float], Pixels]:

@@ -125,6 +125,7 @@ class Liveness:
         self.watch_writes = True
         self.uplink_writes = True
         self.camera_states = {"gate": ("running", ""), "yard": ("running", "")}
+        self.ailments: dict[str, tuple[str, ...]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -173,7 +174,8 @@ class Liveness:
         if state == "running":
             picture = street(now.mono_us // 1_000_000 % 1000)
             runtime.write_bytes(runtime.preview_path(self.folder, name), encoded(picture, ".jpg"))
-        return CameraStatus(name, state, reason, now.utc_us - age_us, now.mono_us - age_us, 4.9)
+        seen_us, ailments = now.mono_us - age_us, self.ailments.get(name, ())
+        return CameraStatus(name, state, reason, now.utc_us - age_us, seen_us, 4.9, ailments=ailments)
 
 
 class PageBox:

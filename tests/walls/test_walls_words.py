@@ -86,3 +86,10 @@ def test_a_card_with_such_a_class_is_refused(label: str, tmp_path: Path) -> None
     bad.write_text(re.sub(r"^labels = .*$", f'labels = ["person", "{label}"]', text, flags=re.M), "utf-8")
     with pytest.raises(AgentError, match=re.escape(label)):
         read_card(bad)
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_the_page_and_hq_name_what_is_suspected_in_the_same_words(language: str) -> None:
+    page = json.loads((ROOT / f"agent/page/locale/{language}.json").read_text("utf-8"))
+    named = {rule: page[f"rule.{rule}"].casefold() for rule in DEFAULTS}
+    assert named == {rule: text.casefold() for rule, text in LANGUAGES[language].rules.items()}

@@ -9,7 +9,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from agent.detect.card import Card
-from agent.detect.catalogue import card_files, find_card
+from agent.detect.catalogue import card_files, find_card, shipped_dir
 from agent.detect.fetch.download import Progress, download
 from agent.detect.fetch.lock import Pin, read_lock, write_pin
 from agent.detect.fetch.part import Part
@@ -61,12 +61,14 @@ class Pulled:
         path: where the model lies.
         sha256: of the file.
         fresh: whether it was fetched now; False where it was here already.
+        shipped: whether it came with the software.
     """
 
     card: Card
     path: Path
     sha256: str
     fresh: bool
+    shipped: bool = False
 
 
 def pull(wanted: Wanted, person: Person, progress: Progress) -> Pulled:
@@ -125,11 +127,15 @@ def _expected(card: Card, wanted: Wanted) -> str:
 
 
 def _already(card: Card, wanted: Wanted, expected: str) -> Pulled | None:
-    """Give the model that is here, where it is the expected one and was added whole."""
-    path = wanted.models_dir / card.file
-    if not expected or not path.exists() or not receipt_path(path).exists():
+    """Give the model that is here, where it is the expected one: added whole, or shipped with the software."""
+    added, shipped = wanted.models_dir / card.file, shipped_dir() / card.file
+    if not expected:
         return None
-    return Pulled(card, path, expected, False) if sha256_of(path) == expected else None
+    if added.exists() and receipt_path(added).exists() and sha256_of(added) == expected:
+        return Pulled(card, added, expected, False)
+    if shipped.exists() and sha256_of(shipped) == expected:
+        return Pulled(card, shipped, expected, False, shipped=True)
+    return None
 
 
 def _source(card: Card, wanted: Wanted) -> str:

@@ -17,14 +17,17 @@ from support.eyes import (
     dazzled,
     defocused,
     dimmed,
+    draped,
     elsewhere,
     infrared,
     noise,
+    out_of_focus,
     shaken,
     shifted,
     street,
     swaying,
     taped,
+    told_once,
 )
 
 from agent.backdrop.backdrop import Backdrop
@@ -99,6 +102,23 @@ def test_what_only_looks_bad_is_left_alone(spoilt, begin: float, end: float) -> 
     watcher = watch(between(begin, end, spoilt, street()), 210)
     assert watcher.said == []
     assert watcher.seen[-1].view.geometry is Geometry.VALID
+
+
+@pytest.mark.parametrize("px", [3, 9, 14, 15, 16, 18, 25])
+def test_a_defocus_of_any_strength_is_told_once_as_blurred_or_as_covered(px: int) -> None:
+    watcher = watch(between(40, 999, out_of_focus(px), street()), 110)
+    assert told_once(watcher, 40), watcher.said
+
+
+@pytest.mark.parametrize(
+    "cover",
+    [covered, taped, draped(20, 160), draped(30, 200), draped(10, 60)],
+    ids=["noise", "tape", "wide folds", "deep folds", "fine folds"],
+)
+def test_a_blurred_camera_that_is_covered_then_is_covered_too(cover) -> None:
+    watcher = watch(between(80, 999, cover, between(40, 80, defocused, street())), 105)
+    assert [(said.state, said.began) for said in watcher.said] == [("blurred", True), ("covered", True)]
+    assert watcher.begins()[1][1] == pytest.approx(90, abs=3)
 
 
 def test_a_frozen_feed_is_found_though_its_clock_runs_on() -> None:

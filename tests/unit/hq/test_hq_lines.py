@@ -92,7 +92,12 @@ def outcome(kind: str, what: Incident | None = None, at: Moment = AT, **detail: 
         (outcome("health.minute", judged={}), ""),
         (
             outcome("health.pace", share=0.7, cause="heat", zone="tj-thermal", temp_c=92.5),
-            "21/09/2026 21:13:20 · Cổng chợ · Hộp nóng, chỉ xem xét camera ở 70% nhịp bình thường",
+            "21/09/2026 21:13:20 · Cổng chợ · Hộp nóng, chỉ xem xét camera ở 70% nhịp bình thường,"
+            " nhưng không dưới một ảnh mỗi giây",
+        ),
+        (
+            outcome("health.pace", share=1.0, cause="recovered"),
+            "21/09/2026 21:13:20 · Cổng chợ · Hộp đỡ nóng hoặc nguồn đã ổn, xem xét camera ở 100% nhịp bình thường",
         ),
         (outcome("health.pace", share=0.7, cause="of_a_newer_box"), ""),
         (replace(outcome("incident.open", incident()), duplicate=True), ""),

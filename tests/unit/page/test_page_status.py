@@ -11,6 +11,7 @@ import pytest
 from agent import runtime
 from agent.clock import ClockState, SimulatedClock
 from agent.page.settings import PageSettings, ShownCamera
+from agent.page.shown import Notice
 from agent.page.status import link_card, ms_of_utc, preview_address, tiles, warnings
 from agent.runtime import BoxStatus, CameraStatus, UplinkStatus, WatchStatus
 
@@ -104,12 +105,20 @@ def test_what_is_wrong_with_a_picture_stands_on_its_tile_while_pictures_come(tmp
     assert tiles(SETTINGS, replace(ill, mono_us=0), tmp_path, NOW)[0].ailments == ()
 
 
-def test_a_moved_camera_is_warned_of_by_name():
-    ill = replace(watch(), cameras=(replace(GATE, ailments=("moved",)), replace(GATE, id="yard", ailments=("dark",))))
-    assert [(notice.key, notice.fact) for notice in warnings(SETTINGS, ill, uplink("connected"), NOW)] == [
-        ("moved", "Cổng chợ")
-    ]
-    assert "moved" not in [notice.key for notice in warnings(SETTINGS, replace(ill, mono_us=0), None, NOW)]
+@pytest.mark.parametrize("state", ["covered", "moved", "frozen", "blurred"])
+def test_a_camera_that_somebody_must_see_to_is_warned_of_by_name(state: str):
+    ill = replace(watch(), cameras=(replace(GATE, ailments=(state,)), replace(GATE, id="yard", ailments=("dark",))))
+    assert warnings(SETTINGS, ill, uplink("connected"), NOW) == (Notice(state, "bad", "Cổng chợ"),)
+    assert state not in [notice.key for notice in warnings(SETTINGS, replace(ill, mono_us=0), None, NOW)]
+    lost = replace(ill, cameras=(replace(GATE, state="lost", ailments=(state,)),))
+    assert warnings(SETTINGS, lost, uplink("connected"), NOW) == ()
+
+
+def test_several_cameras_share_a_warning_and_the_most_urgent_comes_first():
+    ill = replace(watch(), cameras=(replace(GATE, ailments=("blurred",)), replace(GATE, id="yard")))
+    both = replace(ill, cameras=(ill.cameras[0], replace(ill.cameras[1], ailments=("covered", "blurred"))))
+    shown = [(notice.key, notice.fact) for notice in warnings(SETTINGS, both, uplink("connected"), NOW)]
+    assert shown == [("covered", "Sân"), ("blurred", "Cổng chợ, Sân")]
 
 
 def test_the_states_survive_the_status_file(tmp_path: Path):

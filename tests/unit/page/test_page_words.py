@@ -14,6 +14,7 @@ from agent.core.ailment import AILMENTS
 from agent.core.incident import Severity
 from agent.errors import ConfigError
 from agent.evidence.album import NOT_MADE, WITHHELD
+from agent.page.status import NOTICED
 from agent.page.words import LANGUAGES, Words, load_words
 from agent.rules.settings import DEFAULTS
 
@@ -90,6 +91,7 @@ def test_every_severity_and_every_rule_has_its_own_text():
         assert {f"severity.{severity.value}" for severity in Severity} <= words.strings.keys()
         assert {f"rule.{rule}" for rule in DEFAULTS} <= words.strings.keys()
         assert {f"ailment.{state}" for state in AILMENTS} <= words.strings.keys()
+        assert {f"warning.{state}" for state in NOTICED} <= words.strings.keys()
 
 
 def test_templates_and_scripts_speak_only_through_the_catalogue():

@@ -39,7 +39,7 @@ def test_heat_slows_the_cameras_and_is_one_fact_a_change(tmp_path: Path, caplog:
         {"share": 0.7, "cause": "heat", "zone": "cpu-thermal", "temp_c": 92.0},
     )
     assert box.shares == [0.7]
-    assert "70 %" in caplog.records[-1].getMessage()
+    assert "at 70 % of their rate, once a second at least, from now on" in caplog.records[-1].getMessage()
     assert (box.warden.status.pace, box.warden.status.cause, box.warden.status.temp_c) == (0.7, "heat", 92.0)
     box.tree.heat(60)
     (back,) = box.run(80)
