@@ -127,13 +127,16 @@ def _expected(card: Card, wanted: Wanted) -> str:
 
 
 def _already(card: Card, wanted: Wanted, expected: str) -> Pulled | None:
-    """Give the model that is here, where it is the expected one: added whole, or shipped with the software."""
+    """Give the model that is here, where it is the expected one: added whole, or shipped with the software.
+
+    Whoever brings a shipped one on a stick is taken at his word: it is added.
+    """
     added, shipped = wanted.models_dir / card.file, shipped_dir() / card.file
     if not expected:
         return None
     if added.exists() and receipt_path(added).exists() and sha256_of(added) == expected:
         return Pulled(card, added, expected, False)
-    if shipped.exists() and sha256_of(shipped) == expected:
+    if wanted.folder is None and shipped.exists() and sha256_of(shipped) == expected:
         return Pulled(card, shipped, expected, False, shipped=True)
     return None
 
