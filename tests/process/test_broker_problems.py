@@ -68,7 +68,7 @@ def test_nothing_listens(free_port: int, tmp_path: Path) -> None:
         box_says(box, "lost", line)
         with Broker(tmp_path / "late", free_port):
             hq.ready()
-        assert hq.program.said.count(line) == 1, "said at every attempt"
+            assert hq.program.said.count(line) == 1, "said at every attempt"  # and again once this broker has gone
 
 
 def test_a_wrong_password(strict_broker: Broker, tmp_path: Path) -> None:
