@@ -29,6 +29,30 @@ def add(actions: argparse._SubParsersAction[Parser]) -> Parser:
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="the model as published")
     parser.add_argument("--card", required=True, metavar="ID", help="what it is: id of a model card")
+    _add_recipe(parser)
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="JPEG or PNG to compare the two models on, beside a drawn one; may be given several times",
+    )
+    parser.add_argument("--allow-other", action="store_true", help="take another file than the card pins, if it fits")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the baked model; its name without .onnx is the id of its card",
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
+    """Take what the baked model shall be like."""
     parser.add_argument("--size", type=_size, metavar="HxW", help="px of the network's input; the card's unless given")
     parser.add_argument(
         "--frame",
@@ -59,25 +83,6 @@ def add(actions: argparse._SubParsersAction[Parser]) -> Parser:
     parser.add_argument(
         "--colour", choices=("BGR", "RGB"), default="BGR", help="order in which pixels will come; BGR unless given"
     )
-    parser.add_argument(
-        "--picture",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="JPEG or PNG to compare the two models on, beside a drawn one; may be given several times",
-    )
-    parser.add_argument("--allow-other", action="store_true", help="take another file than the card pins, if it fits")
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="the baked model; its name without .onnx is the id of its card",
-    )
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:

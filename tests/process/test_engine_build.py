@@ -279,6 +279,7 @@ def test_tidying_leaves_a_build_alone_that_is_on_its_way(
             (tmp_path / "go").touch()
 
     other.build(told, threading.Event())
+    assert other.plan.is_file()
     other.open().close()
 
 
@@ -347,6 +348,7 @@ def test_a_builder_that_was_left_behind_writes_into_nobody_elses_plan(
     workshop.shelf.folder.mkdir()
     with workshop.plan.with_name(workshop.plan.name + ".part").open("wb", buffering=0) as left_behind:
         workshop.build(lambda news: left_behind.write(b"its plan" * 100_000) and None, threading.Event())
+    assert b"its plan" not in workshop.plan.read_bytes()
     workshop.open().close()
 
 
