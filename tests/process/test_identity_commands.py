@@ -234,6 +234,15 @@ def test_a_command_killed_at_any_moment_leaves_an_authority_that_works(
     assert [path for path in authority.rglob(".*") if path.is_file()] == [], "parts of files are left"
 
 
+def test_what_a_power_cut_left_in_an_authority_is_swept_by_the_next_command(authority: Path, tmp_path: Path) -> None:
+    left = [authority / ".ca.pem.0badcafe.part", authority / "issued" / ".gate-01-7f.pem.0badcafe.part"]
+    for part in left:
+        part.parent.mkdir(exist_ok=True)
+        part.write_bytes(b"half a certificate")
+    done("ca", "sign", authority, request_of(tmp_path, "gate-01"), "--name", "gate-01", "--role", "box")
+    assert [part for part in left if part.exists()] == []
+
+
 def test_an_old_copy_of_the_authority_may_not_undo_a_revocation(authority: Path, tmp_path: Path) -> None:
     done("ca", "sign", authority, request_of(tmp_path, "gate-01"), "--name", "gate-01", "--role", "box")
     copy = tmp_path / "copy"
