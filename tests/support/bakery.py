@@ -15,32 +15,10 @@ from agent.detect.baking.recipe import Recipe
 from agent.detect.card import Baking
 from agent.detect.catalogue import find_card
 from agent.detect.decode import MOST
+from support.cards import WIDE
 from support.onnx_maker import grid_model
 
-CARD = """
-id = "street"
-title = "Test network"
-file = "street.onnx"
-licence = "Apache-2.0"
-labels = ["person", "car", "truck", "bicycle"]
-batch = "fixed"
-conf = 0.4
-nms_iou = 0.5
-verified = false
-provenance = "random weights"
-[input]
-name = "images"
-height = 64
-width = 96
-layout = "NCHW"
-dtype = "float32"
-colour = "BGR"
-resize = "letterbox"
-interpolation = "linear"
-[decode]
-kind = "yolox"
-strides = [8, 16]
-"""
+CARD = WIDE.replace('"dynamic"', '"fixed"')
 
 
 def shop(folder: Path, **changed: Any) -> Path:

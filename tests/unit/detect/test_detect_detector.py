@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.cards import WIDE
 from support.onnx_maker import constant_model, grid_model
 
 from agent.clock import SimulatedClock
@@ -15,30 +16,7 @@ from agent.detect.detector import open_detector
 from agent.detect.settings import DetectSettings
 from agent.errors import BackendMissing, ModelError
 
-CARD = """
-id = "street"
-title = "Test network"
-file = "street.onnx"
-licence = "Apache-2.0"
-labels = ["person", "car", "truck", "bicycle"]
-batch = "dynamic"
-conf = 0.4
-nms_iou = 0.5
-verified = false
-provenance = "random weights"
-[input]
-name = "images"
-height = 64
-width = 96
-layout = "NCHW"
-dtype = "float32"
-colour = "BGR"
-resize = "letterbox"
-interpolation = "linear"
-[decode]
-kind = "yolox"
-strides = [8, 16]
-"""
+CARD = WIDE
 DECODED = (
     CARD.replace('kind = "yolox"\nstrides = [8, 16]', 'kind = "decoded"\noutputs = ["boxes", "scores", "classes"]')
     .replace('"NCHW"', '"NHWC"')
