@@ -70,7 +70,9 @@ def run(
                 if hear is not None:
                     hear(line.rstrip())
     except OSError as error:
-        raise BackendMissing(str(words[0]), f"it does not start on this machine ({error.strerror})") from error
+        raise BackendMissing(
+            str(words[0]), f"it does not start on this machine ({error.strerror}); install it, or put it on the PATH"
+        ) from error
     if running.returncode != 0:
         raise BundleError("\n".join((problem, *_last_words([line.strip() for line in lines if line.strip()]))))
     return "".join(lines)
